@@ -1,0 +1,103 @@
+"""The Board: an immutable, versioned snapshot of everything judged, and its JSON of the contract."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from analytics.kpi import Feed, Level, Reading
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_ORDER = {level: rank for rank, level in enumerate((Level.RED, Level.TURNING, Level.AMBER, Level.UNKNOWN, Level.GREEN))}
+
+
+@dataclass(frozen=True)
+class Board:
+    """All readings of one judgement, ranked: reds first, then by pain. `batch` is the highest batch it saw."""
+
+    as_of: datetime
+    version: int
+    batch: int
+    network: str
+    timezone: str
+    feeds: tuple[Feed, ...]
+    readings: tuple[Reading, ...]
+
+    def counts(self) -> dict[str, Any]:
+        levels = Counter(reading.level for reading in self.readings)
+        unknown = Counter(reading.health.value for reading in self.readings if reading.level is Level.UNKNOWN)
+        return {
+            "judged": len(self.readings),
+            **{level.value: levels[level] for level in _ORDER},
+            "unknown_by": dict(sorted(unknown.items())),
+        }
+
+
+def rank(readings: list[Reading]) -> tuple[Reading, ...]:
+    """Sort readings as the wall draws them: by level, then by pain, then by name so that ties are stable."""
+    return tuple(sorted(readings, key=lambda r: (_ORDER[r.level], -r.pain, r.kpi, r.slice)))
+
+
+def instant(moment: datetime | None) -> str | None:
+    """Format an aware UTC datetime as ISO 8601 with a Z."""
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
+
+
+def as_json(board: Board, *, greens: bool = True) -> dict[str, Any]:
+    """Give the Board as the contract's JSON; without `greens` only what is not green stands in `readings`."""
+    return {
+        "as_of": instant(board.as_of),
+        "version": board.version,
+        "batch": board.batch,
+        "network": board.network,
+        "timezone": board.timezone,
+        "counts": board.counts(),
+        "sources": [
+            {
+                "name": feed.name,
+                "fact": feed.fact,
+                "state": feed.state,
+                "watermark": instant(feed.watermark),
+                "fresh_within_seconds": feed.fresh_within_seconds,
+                "error": feed.error,
+            }
+            for feed in board.feeds
+        ],
+        "readings": [reading_json(r) for r in board.readings if greens or r.level is not Level.GREEN],
+    }
+
+
+def _bound(bound: float | tuple[float, float]) -> float | list[float]:
+    return list(bound) if isinstance(bound, tuple) else bound
+
+
+def reading_json(reading: Reading) -> dict[str, Any]:
+    """Give one reading as the contract's JSON."""
+    return {
+        "kpi": reading.kpi,
+        "title": reading.title,
+        "family": reading.family,
+        "slice": dict(reading.slice),
+        "value": reading.value,
+        "numerator": reading.numerator,
+        "denominator": reading.denominator,
+        "n": reading.n,
+        "unit": reading.unit,
+        "window": {"from": instant(reading.window[0]), "to": instant(reading.window[1])},
+        "limits": {"green": _bound(reading.limits.green), "red": _bound(reading.limits.red)},
+        "level": reading.level.value,
+        "health": reading.health.value,
+        "stale": reading.stale,
+        "reason": reading.reason,
+        "evidence": reading.evidence,
+        "since": instant(reading.since),
+        "history": [list(point) for point in reading.history],
+        "trend": reading.trend,
+        "pain": reading.pain,
+        "drivers": list(reading.drivers),
+        "outlook": reading.outlook,
+        "remedies": list(reading.remedies),
+    }

@@ -1,0 +1,159 @@
+"""What a KPI is, and what judging one yields: frozen values without behaviour of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+Slice = tuple[tuple[str, str], ...]
+"""A part of the network as sorted (dimension, value) pairs; the empty tuple is the whole network."""
+
+SMALL = "(small)"
+"""The value that stands for the pool of slices whose own sample is too small."""
+
+
+class Level(StrEnum):
+    """How a reading stands against its limits, worst first."""
+
+    RED = "red"
+    TURNING = "turning"
+    AMBER = "amber"
+    UNKNOWN = "unknown"
+    GREEN = "green"
+
+
+class Health(StrEnum):
+    """Whether the data behind a reading can be trusted."""
+
+    OK = "ok"
+    LATE = "late"
+    DEAD = "dead"
+    LOW_SAMPLE = "low_sample"
+    NO_DATA = "no_data"
+
+
+Operator = Literal["is", "in", "above", "below", "at_least", "at_most", "missing"]
+OPERATORS: tuple[Operator, ...] = ("is", "in", "above", "below", "at_least", "at_most", "missing")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A test of one column; `value` is a scalar, a tuple for `in`, a bool for `missing`."""
+
+    column: str
+    operator: Operator
+    value: Any
+
+
+Shape = Literal["share", "mean", "sum", "count", "quantile", "ratio", "named"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is measured.
+
+    `share` and `count` take `column` (a boolean column) or `condition`; `count` with neither counts rows; `ratio`
+    is sum(`column`) over sum(`denominator`); `quantile` takes `q`; `named` takes `name`.
+    """
+
+    shape: Shape
+    column: str | None = None
+    condition: Condition | None = None
+    denominator: str | None = None
+    q: float | None = None
+    name: str | None = None
+
+
+Bound = float | tuple[float, float]
+"""One limit, or the two ends of a band when the KPI is better in between."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`green`: at least this good is green. `red`: worse than this is red."""
+
+    green: Bound
+    red: Bound
+
+
+@dataclass(frozen=True)
+class LimitRule:
+    """Limits for the slices that name all of `where`; None leaves that bound as it is."""
+
+    where: Slice
+    green: Bound | None = None
+    red: Bound | None = None
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """One entry of kpis.toml. `window_days` None means all rows; `day` "snapshot" judges the state at the moment."""
+
+    key: str
+    title: str
+    family: str
+    fact: str
+    measure: Measure
+    day: str
+    window_days: int | None
+    better: Literal["lower", "higher", "between"]
+    green: Bound
+    red: Bound
+    where: tuple[Condition, ...] = ()
+    matures_days: float = 0.0
+    by: tuple[tuple[str, ...], ...] = ()
+    min_n: float = 30
+    unit: str = ""
+    pain: str = "waits"
+    remedies: tuple[str, ...] = ()
+    limits: tuple[LimitRule, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One KPI of one slice at one moment, judged.
+
+    `value` is in the KPI's own unit (shares are fractions), `n` in rows (for ratios the summed denominator), `evidence`
+    is the probability that the true value lies beyond the red limit, `pain` is customers hurt beyond the green limit.
+    """
+
+    kpi: str
+    title: str
+    family: str
+    slice: Slice
+    value: float | None
+    numerator: float | None
+    denominator: float | None
+    n: float
+    unit: str
+    window: tuple[datetime | None, datetime]
+    limits: Limits
+    level: Level
+    health: Health
+    stale: bool
+    reason: str
+    evidence: float | None
+    since: datetime | None
+    pain: float
+    history: tuple[tuple[str, float | None], ...] = ()
+    trend: Literal["improving", "worsening", "steady"] = "steady"
+    drivers: tuple[Any, ...] = ()
+    outlook: Any = None
+    remedies: tuple[str, ...] = field(default=())
+
+
+FeedState = Literal["fresh", "late", "dead", "unjudged"]
+
+
+@dataclass(frozen=True)
+class Feed:
+    """How alive a source is at the moment judged: its newest event, and what that means."""
+
+    name: str
+    fact: str
+    state: FeedState
+    watermark: datetime | None
+    fresh_within_seconds: float | None = None
+    error: str | None = None

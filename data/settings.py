@@ -1,0 +1,116 @@
+"""settings.toml and kpis.toml as frozen values; every mistake is reported at once, with file, key and mend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from analytics.kpi import Kpi
+
+Format = Literal["csv", "xlsx", "parquet", "json", "xes", "sql", "http", "push"]
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Where a canonical field comes from: a column, a constant, or a column whose values are mapped."""
+
+    column: str | None = None
+    value: Any = None
+    map: tuple[tuple[str, str], ...] | None = None
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A further typed column of the fact; `known_at` names the event kind from which on it is known."""
+
+    column: str
+    type: Literal["text", "number", "integer", "bool", "time"] = "text"
+    known_at: str | None = None
+
+
+@dataclass(frozen=True)
+class KindRule:
+    """Rows whose columns hold one of the named texts are events of `kind`; without `when` every row is."""
+
+    kind: str
+    when: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """One [[source]]. Exactly one of `events` (a row per case), `kinds` (a row per event) or neither (snapshot) is set."""
+
+    name: str
+    fact: str
+    format: Format
+    fields: tuple[tuple[str, Mapping], ...]
+    timezone: str
+    folder: Path
+    path: str | None = None
+    every: str = "5 min"
+    fresh_within_seconds: float | None = None
+    datetime_format: str | None = None
+    encoding: str = "utf-8"
+    missing: tuple[str, ...] = ()
+    extra: tuple[tuple[str, Extra], ...] = ()
+    events: tuple[tuple[str, str], ...] = ()
+    at: str | None = None
+    kinds: tuple[KindRule, ...] = ()
+    url: str | None = None
+    query: str | None = None
+    cursor: str | None = None
+    allow: tuple[Path, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the source that are read, each once, in the order of the settings."""
+        named = [m.column for _, m in self.fields if m.column is not None]
+        named += [extra.column for _, extra in self.extra]
+        named += [column for _, column in self.events]
+        named += [self.at] if self.at else []
+        named += [column for rule in self.kinds for column, _ in rule.when]
+        return tuple(dict.fromkeys(named))
+
+
+@dataclass(frozen=True)
+class Mail:
+    host: str = "localhost"
+    port: int = 25
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: Literal["none", "starttls", "tls"] = "none"
+    sender: str = "Painpoint <painpoint@localhost>"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of settings.toml and its KPIs. Addresses are resolved: file databases carry absolute paths."""
+
+    path: Path
+    network: str
+    timezone: str
+    warehouse_url: str
+    store_url: str
+    kpis_path: Path
+    kpis: tuple[Kpi, ...]
+    sources: tuple[Source, ...]
+    web_host: str = "127.0.0.1"
+    web_port: int = 8050
+    public_url: str | None = None
+    mail: Mail | None = None
+
+
+class SettingsError(Exception):
+    """Every mistake found, one sentence each; `problems` holds them in the order of the files."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def load_settings(path: Path, environ: dict[str, str]) -> Settings:
+    """Read settings.toml and its kpis.toml; raise SettingsError that names every mistake."""
+    raise NotImplementedError
