@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import ibis
 
 Type = Literal["text", "number", "integer", "bool", "time"]
 
@@ -157,3 +159,111 @@ def column_types(name: str) -> dict[str, Type]:
     columns |= {f"{kind}_{edge}": "time" for kind in fact.kinds for edge in ("at", "last_at")}
     columns |= {f"{kind}_count": "integer" for kind in fact.repeatable}
     return columns | DERIVED.get(name, {})
+
+
+def derive(name: str, table: Any, now: Any) -> Any:
+    """Add a fact's derived columns as they stand at `now`, an Ibis timestamp (UTC without a zone).
+
+    Booleans are null where they are unknown. Formulas: the comments name the columns of the design's section on facts.
+    """
+    single = FACTS[name].key[0] if len(FACTS[name].key) == 1 else None
+    if single:
+        table = table.mutate(**{single: table.key})
+    add = {"repair_orders": _repair_orders, "shipments": _shipments, "part_orders": _part_orders}.get(name)
+    return add(table, now) if add else table
+
+
+def _hours(start: Any, end: Any) -> Any:
+    """Give the hours between two times, unknown where the end lies before the start: such an order of events is a fault."""
+    hours = (end.epoch_seconds() - start.epoch_seconds()) / 3600.0
+    return ibis.ifelse(end >= start, hours, ibis.null("float64"))
+
+
+def _either(*cases: tuple[Any, Any]) -> Any:
+    """Give the value of the first case that holds, else unknown."""
+    return ibis.cases(*cases, else_=None)
+
+
+def _late(done: Any, promised: Any, waiting: Any, now: Any) -> Any:
+    """Late: done strictly after the promise, or still waiting past it; unknown without a promise or before it is due."""
+    return _either(
+        (promised.isnull(), ibis.null("boolean")),
+        (done.notnull(), done > promised),
+        (waiting & (now > promised), ibis.literal(True)),
+    )
+
+
+def _repair_orders(t: Any, now: Any) -> Any:
+    ends = ("completed", "dispatched", "delivered", "closed", "cancelled", "returned_unrepaired", "swapped")
+    ended = ibis.greatest(*[t[f"{kind}_last_at"] for kind in ends])
+    t = t.mutate(
+        hand_in_at=t.created_at.coalesce(t.received_at),
+        hand_back_at=t.delivered_at.coalesce(t.dispatched_at, t.completed_at, t.closed_at),
+        completion_at=t.completed_at.coalesce(t.repaired_at),
+        open=(t.received_at.notnull() | t.created_at.notnull()) & (ended.isnull() | (t.reopened_last_at > ended).fill_null(False)),
+    )
+    done = t.completed_last_at.coalesce(t.repaired_last_at, t.closed_last_at)
+    day_later = t.hand_in_at + ibis.interval(hours=24)
+    t = t.mutate(
+        age_hours=ibis.ifelse(t.open, _hours(t.hand_in_at, now), ibis.null("float64")),
+        tat_hours=_hours(t.received_at, done),
+        e2e_hours=_hours(t.hand_in_at, t.hand_back_at),
+        within_24h=_either(
+            (t.hand_in_at.isnull(), ibis.null("boolean")),
+            (t.hand_back_at.notnull(), t.hand_back_at <= day_later),
+            (t.open & (now > day_later), ibis.literal(False)),
+        ),
+        late=_late(t.hand_back_at, t.promised_at, t.open, now),
+        unsuccessful=t.outcome.isin(["not_repaired", "unrepairable"]),
+        no_fault_found=t.outcome == "no_fault_found",
+        handoffs=ibis.greatest(t.assigned_count - 1, 0),
+    )
+    return t
+
+
+def with_bounces(rows: Any, orders: Any) -> Any:
+    """Add `bounced_*` and `first_time_fix` to derived repair orders; `orders` are all of them, `rows` may be fewer.
+
+    A bounce is the same device received again, by anyone, within the days after its hand-over; it is booked on the order
+    handed over. Unknown where the device is not known, was not handed over, or seems handed over before it came in.
+    First-time fix: handed over without a failed quality check, a second part request, a reopening or an early bounce,
+    and not unsuccessful (`domain.md` Q4).
+    """
+    receipts = orders.select(again_device=orders.device_id, again_at=orders.received_at.coalesce(orders.created_at))
+    receipts = receipts.filter(receipts.again_device.notnull() & receipts.again_at.notnull())
+    came = rows.received_at.coalesce(rows.created_at)
+    sound = rows.device_id.notnull() & rows.hand_back_at.notnull() & ~(came > rows.hand_back_at).fill_null(False)
+    rows = rows.mutate(bounce_known=sound)
+    rows = rows.asof_join(receipts, on=rows.hand_back_at < receipts.again_at, predicates=[rows.device_id == receipts.again_device])
+
+    def within(days: int) -> Any:
+        return (rows.again_at <= rows.hand_back_at + ibis.interval(days=days)).fill_null(False)
+
+    bounced = {f"bounced_{days}d": ibis.ifelse(rows.bounce_known, within(days), ibis.null("boolean")) for days in BOUNCE_DAYS}
+    loops = (rows.qc_failed_count > 0) | (rows.part_requested_count > 1) | (rows.reopened_count > 0)
+    fixed = ~(loops | within(7) | rows.unsuccessful.fill_null(False))
+    return rows.mutate(**bounced, first_time_fix=ibis.ifelse(rows.hand_back_at.notnull(), fixed, ibis.null("boolean")))
+
+
+def _shipments(t: Any, now: Any) -> Any:
+    travelling = t.delivered_at.isnull() & t.lost_at.isnull() & (t.picked_up_at.notnull() | t.planned_at.notnull())
+    missing = t.delivered_at.isnull() & (t.picked_up_at.notnull() | t.planned_at.notnull() | t.lost_at.notnull())
+    return t.mutate(
+        late=_late(t.delivered_at, t.promised_at, missing, now),
+        transit_hours=_hours(t.picked_up_at, t.delivered_at),
+        customs_hours=_hours(t.customs_in_at, t.customs_out_at),
+        silent_hours=ibis.ifelse(travelling, _hours(t.last_event_at, now), ibis.null("float64")),
+    )
+
+
+def _part_orders(t: Any, now: Any) -> Any:
+    waiting = t.received_at.isnull() & t.cancelled_at.isnull()
+    return t.mutate(
+        late=_late(t.received_at, t.promised_at, waiting, now),
+        lead_hours=_hours(t.requested_at.coalesce(t.ordered_at), t.received_at),
+        overdue=_either(
+            (t.promised_at.isnull(), ibis.null("boolean")),
+            (waiting, now > t.promised_at),
+            (ibis.literal(True), ibis.literal(False)),
+        ),
+    )

@@ -1,0 +1,7 @@
+"""A simulated after-sales network that plays the partners' own systems, so that the real loaders do the work."""
+
+from __future__ import annotations
+
+from data.demo.systems import LiveNetwork, write_network
+
+__all__ = ["LiveNetwork", "write_network"]

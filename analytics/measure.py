@@ -1,0 +1,182 @@
+"""KPIs -> grouped Ibis expressions: all KPIs of a fact, day and window share one scan per grouping."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import ibis
+
+from analytics.facts import BOUNCE_DAYS, derive, with_bounces
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import ibis.expr.types as ir
+
+    from analytics.kpi import Bound, Condition, Kpi
+    from analytics.moments import Moments
+
+BOUNCE_COLUMNS = frozenset({f"bounced_{days}d" for days in BOUNCE_DAYS} | {"first_time_fix"})
+
+
+@dataclass(frozen=True)
+class Scan:
+    """KPIs that are answered together: of one fact, booked by one day column, over one window, for one grouping."""
+
+    fact: str
+    day: str
+    window_days: int | None
+    by: tuple[str, ...]
+    kpis: tuple[Kpi, ...]
+
+
+def scans(kpis: Sequence[Kpi]) -> list[Scan]:
+    """Sort KPIs into the scans that answer them; the whole network is always one grouping."""
+    groups: dict[tuple[Any, ...], list[Kpi]] = {}
+    for kpi in kpis:
+        bounces = bool(columns_of(kpi) & BOUNCE_COLUMNS)
+        for by in dict.fromkeys(((), *kpi.by)):
+            groups.setdefault((kpi.fact, kpi.day, kpi.window_days, by, bounces), []).append(kpi)
+    return [Scan(fact, day, window, by, tuple(members)) for (fact, day, window, by, _), members in groups.items()]
+
+
+def columns_of(kpi: Kpi) -> set[str]:
+    """Name the columns a KPI looks at, slices left out."""
+    measure = kpi.measure
+    named = {measure.column, measure.denominator, measure.condition.column if measure.condition else None, kpi.day}
+    return {name for name in named if name and name != "snapshot"} | {condition.column for condition in kpi.where}
+
+
+def rows_of(scan: Scan, facts: ir.Table, sources: Sequence[str], moments: Moments) -> ir.Table:
+    """Give the fact's rows inside the scan's window, derived columns included; maturity is left to each KPI.
+
+    Times used: `now`, `from` and `to` (the window, `to` exclusive), `watermark:<source>`.
+    """
+    table = derive(scan.fact, facts, moments["now"])
+    rows = table
+    if scan.day == "snapshot":
+        if scan.fact == "stock_levels":
+            newest = ibis.row_number().over(group_by=["site", "part"], order_by=[rows["at"].desc()])
+            rows = rows.mutate(version=newest)
+            rows = rows.filter(rows.version == 0).drop("version")
+    else:
+        inside = rows[scan.day] < moments["to"]
+        if scan.window_days is not None:
+            inside &= rows[scan.day] >= moments["from"]
+        rows = rows.filter(inside)
+    if any(columns_of(kpi) & BOUNCE_COLUMNS for kpi in scan.kpis):
+        rows = with_bounces(rows, table)
+    if any(kpi.matures_days for kpi in scan.kpis):
+        cases = [(rows.source == source, moments[f"watermark:{source}"]) for source in sources]
+        rows = rows.mutate(watermark=ibis.cases(*cases, else_=None) if cases else ibis.null("timestamp(6)"))
+    return rows
+
+
+def aggregate(scan: Scan, facts: ir.Table, sources: Sequence[str], moments: Moments) -> ir.Table:
+    """Build the scan: a row per slice with the columns that `columns_for` names for each of its KPIs."""
+    rows = rows_of(scan, facts, sources, moments)
+    columns: dict[str, Any] = {}
+    for position, kpi in enumerate(scan.kpis):
+        for name, expression in figures(kpi, rows, scope(kpi, rows)).items():
+            columns[f"k{position}_{name}"] = expression
+    return _grouped(rows, scan.by, columns)
+
+
+def presence(fact: str, by: tuple[str, ...], kpis: Sequence[Kpi], facts: ir.Table, moments: Moments) -> ir.Table:
+    """Build the list of slices that ever had rows, with a column `k<i>` per KPI that says whether they were its own."""
+    table = derive(fact, facts, moments["now"])
+    if any({c.column for c in kpi.where} & BOUNCE_COLUMNS for kpi in kpis):
+        table = with_bounces(table, table)
+    holds = {f"k{i}": _all(table, kpi.where).any() if kpi.where else ibis.literal(True).any() for i, kpi in enumerate(kpis)}
+    return _grouped(table, by, holds)
+
+
+def _grouped(rows: ir.Table, by: tuple[str, ...], columns: dict[str, Any]) -> ir.Table:
+    if not by:
+        return rows.agg(**columns)
+    # a row that lacks one of the slice's columns counts in the network only
+    return rows.drop_null(list(by)).group_by(list(by)).agg(**columns)
+
+
+def scope(kpi: Kpi, rows: ir.Table) -> Any:
+    """Give the test whether a row of the window belongs to the KPI: its conditions hold and it has matured."""
+    inside = _all(rows, kpi.where)
+    if kpi.matures_days:
+        inside &= rows[kpi.day] <= rows.watermark - ibis.interval(seconds=round(kpi.matures_days * 86400))
+    return inside
+
+
+def figures(kpi: Kpi, rows: ir.Table, inside: Any) -> dict[str, Any]:
+    """Give a KPI's aggregates over the rows inside: `rows`, `n`, and what its shape needs."""
+    measure = kpi.measure
+    if measure.shape in ("share", "count"):
+        return _counted(kpi, rows, inside)
+    column = rows[measure.column].cast("float64")
+    if measure.shape == "ratio":
+        below = rows[measure.denominator].cast("float64")
+        both = inside & column.notnull() & below.notnull()
+        return {"rows": inside.sum(), "num": column.sum(where=both), "den": below.sum(where=both)}
+    known = inside & column.notnull()
+    basic = {"rows": inside.sum(), "n": known.sum()}
+    if measure.shape == "sum":
+        return basic | {"value": column.sum(where=known)}
+    if measure.shape == "mean":
+        return basic | {"value": column.mean(where=known), "sd": column.std(where=known, how="sample")}
+    beyond = {
+        f"{side}{i}": (known & (column > edge if side == "over" else column < edge)).sum()
+        for side in ("over", "under")
+        for i, edge in enumerate(edges(kpi))
+    }
+    return basic | {"value": column.quantile(measure.q, where=known)} | beyond
+
+
+def _counted(kpi: Kpi, rows: ir.Table, inside: Any) -> dict[str, Any]:
+    measure = kpi.measure
+    if measure.condition is not None:
+        holds = test(rows, measure.condition)
+    elif measure.column is not None:
+        holds = rows[measure.column]
+    else:
+        return {"rows": inside.sum(), "n": inside.sum(), "num": inside.sum()}
+    return {"rows": inside.sum(), "n": (inside & holds.notnull()).sum(), "num": (inside & holds).sum()}
+
+
+def edges(kpi: Kpi) -> list[float]:
+    """Give every limit that any slice of the KPI may be held against, sorted."""
+    bounds: list[Bound | None] = [kpi.green, kpi.red]
+    for rule in kpi.limits:
+        bounds += [rule.green, rule.red]
+    flat = [edge for bound in bounds if bound is not None for edge in (bound if isinstance(bound, tuple) else (bound,))]
+    return sorted(set(flat))
+
+
+def _all(rows: ir.Table, conditions: Sequence[Condition]) -> Any:
+    inside = ibis.literal(True)
+    for condition in conditions:
+        inside &= test(rows, condition).fill_null(False)
+    return inside
+
+
+def test(rows: ir.Table, condition: Condition) -> Any:
+    """Give a condition on a column; unknown where the column is, save for `missing`."""
+    column, value = rows[condition.column], condition.value
+    if condition.operator == "missing":
+        return column.isnull() if value else column.notnull()
+    if column.type().is_timestamp():
+        value = _naive(value)
+    if condition.operator == "in":
+        return column.isin(list(value))
+    return {
+        "is": lambda: column == value,
+        "above": lambda: column > value,
+        "below": lambda: column < value,
+        "at_least": lambda: column >= value,
+        "at_most": lambda: column <= value,
+    }[condition.operator]()
+
+
+def _naive(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_naive(each) for each in value)
+    return ibis.literal(value.replace(tzinfo=None), type="timestamp(6)")

@@ -1,0 +1,58 @@
+"""Times inside compiled expressions: built and compiled once, filled in anew for every judgement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import ibis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import ibis.expr.types as ir
+
+_FIRST = datetime(2, 1, 1)  # noqa: DTZ001  # the warehouse keeps UTC without a zone; nobody repairs devices in the year 2
+
+
+@dataclass
+class Moments:
+    """Hands out a placeholder time per name; each is a literal that stands for nothing else."""
+
+    given: dict[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.given:
+            at = _FIRST + timedelta(seconds=len(self.given))
+            self.given[name] = ibis.literal(at, type="timestamp(6)")
+        return self.given[name]
+
+
+@dataclass(frozen=True)
+class Template:
+    """Compiled SQL with places for times."""
+
+    sql: str
+    places: tuple[tuple[str, str], ...]
+
+    def fill(self, times: Mapping[str, datetime | None]) -> str:
+        """Give the SQL for these times (UTC without a zone); None means that nothing can be compared with it."""
+        sql = self.sql
+        for name, place in self.places:
+            at = times.get(name)
+            sql = sql.replace(place, "NULL::TIMESTAMP" if at is None else f"TIMESTAMP '{at.isoformat(sep=' ')}'")
+        return sql
+
+
+def compile_template(build: Callable[[Moments], ir.Table]) -> Template:
+    """Build an expression over placeholder times and compile it for DuckDB."""
+    moments = Moments()
+    sql = str(ibis.to_sql(build(moments), dialect="duckdb", pretty=False))
+    places = tuple((name, _literal_sql(literal)) for name, literal in moments.given.items())
+    return Template(sql, places)
+
+
+def _literal_sql(literal: Any) -> str:
+    select = str(ibis.to_sql(literal.name("x"), dialect="duckdb", pretty=False))
+    return select.removeprefix("SELECT ").removesuffix(' AS "x"')

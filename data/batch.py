@@ -1,0 +1,310 @@
+"""One accountable batch: rows of a source go into the log, the facts follow, and the books say where every row went."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import pandas as pd
+import pyarrow as pa
+
+from analytics.facts import FACTS
+from analytics.fold import FoldPlan, event_columns, statement_columns
+from data.warehouse import Generation, Warehouse, active_generations, naive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    import duckdb
+
+    from data.settings import Source
+
+
+class AccountingError(Exception):
+    """Rows read are not the sum of stored, duplicate, ignored and quarantined: a fault of ours, never of the data."""
+
+
+@dataclass
+class Tally:
+    """Where the rows of a batch went."""
+
+    read: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    ignored: int = 0
+    quarantined: int = 0
+    adjusted: int = 0
+    unmapped: int = 0
+
+    def add(self, other: Tally) -> None:
+        for name, count in asdict(other).items():
+            setattr(self, name, getattr(self, name) + count)
+
+    def check(self, source: str) -> None:
+        gone = self.stored + self.duplicate + self.ignored + self.quarantined
+        if self.read != gone:
+            raise AccountingError(
+                f"source {source}: {self.read} rows were read but {gone} accounted for; nothing of this batch was stored"
+            )
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A row on its way to quarantine. `readable` rows hold their columns as JSON and can be tried again."""
+
+    file: str
+    place: int
+    reason: str
+    raw: str
+    readable: bool
+
+
+def signature(source: Source) -> str:
+    """Digest what decides how a source's rows are read: where it changes, the source is read anew."""
+    parts = asdict(source)
+    for unrelated in ("every", "fresh_within_seconds", "allow", "folder"):
+        parts.pop(unrelated)
+    return hashlib.blake2b(repr(sorted(parts.items())).encode(), digest_size=16).hexdigest()
+
+
+def open_generation(con: duckdb.DuckDBPyConnection, source: Source) -> Generation:
+    """Give the generation that the source's rows belong to under its present mapping, opening a new one if need be."""
+    mark = signature(source)
+    row = con.execute(
+        "SELECT generation, signature, active_from FROM generations WHERE source = ? ORDER BY generation DESC LIMIT 1",
+        [source.name],
+    ).fetchone()
+    known = {name: extra.known_at for name, extra in source.extra if extra.known_at}
+    if row and row[1] == mark:
+        return Generation(source.name, row[0], source.fact, mark, known, row[2])
+    number = (row[0] if row else 0) + 1
+    values = [source.name, number, source.fact, mark, json.dumps(known)]
+    con.execute("INSERT INTO generations VALUES (?, ?, ?, ?, ?, NULL)", values)
+    return Generation(source.name, number, source.fact, mark, known)
+
+
+class Batch:
+    """The rows of one batch: staged aside as they come, then stored in one transaction, or forgotten."""
+
+    def __init__(self, warehouse: Warehouse, source: Source, boundary: Callable[[str], None]) -> None:
+        self.con = warehouse.cursor()
+        self.source = source
+        self.tally = Tally()
+        self._warehouse = warehouse
+        self._boundary = boundary
+        self._fact = FACTS[source.fact]
+        self._log = f"{self._fact.name}_{'events' if source.kinds else 'statements'}"
+        self._rejected: list[Rejected] = []
+        self._good = 0
+        self._staged = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.con.close()
+
+    @property
+    def size(self) -> int:
+        """The number of rows staged so far."""
+        return self._good
+
+    def add(self, rows: pd.DataFrame, file: str, places: Any) -> None:
+        """Stage good canonical rows; `places` are their places in the file."""
+        if rows.empty:
+            return
+        rows = rows.assign(row=range(self._good, self._good + len(rows)), file=file, place=places)
+        self._good += len(rows)
+        self.con.register("incoming", pa.Table.from_pandas(rows, preserve_index=False))
+        select = f"SELECT *, {self._ids(rows)} FROM incoming"
+        if self._staged:
+            self.con.execute(f"INSERT INTO stage BY NAME {select}")
+        else:
+            self.con.execute(f"CREATE TEMP TABLE stage AS {select}")
+            self._staged = True
+        self.con.unregister("incoming")
+        self._boundary("staged")
+
+    def forget(self) -> None:
+        """Drop everything staged, because the file it came from is broken further on."""
+        self.con.execute("DROP TABLE IF EXISTS temp.stage")
+        self._staged, self._good, self._rejected, self.tally = False, 0, [], Tally()
+
+    def _ids(self, rows: pd.DataFrame) -> str:
+        """Digest the identity of a row: its key, kind, times and everything mapped, not where it stood."""
+        content = sorted(set(rows.columns) - {"row", "file", "place", "recorded_at"})
+        same = ", ".join(f'coalesce("{name}"::VARCHAR, chr(1))' for name in content)
+        whole = f"{same}, coalesce(recorded_at::VARCHAR, chr(1))"
+        digests = f"unhex(md5(concat_ws(chr(31), {whole}))) AS id"
+        return digests + (f", unhex(md5(concat_ws(chr(31), {same}))) AS same" if self.source.kinds else "")
+
+    def reject(self, rejected: list[Rejected]) -> None:
+        """Keep rows for quarantine."""
+        self._rejected += rejected
+        self.tally.quarantined += len(rejected)
+
+    def commit(
+        self,
+        sources: Sequence[str],
+        loaded_at: datetime,
+        *,
+        marks: Mapping[str, str] | None = None,
+        cursor: str | None = None,
+        activate: bool = True,
+        released: Sequence[int] = (),
+    ) -> None:
+        """Store everything in one transaction: rows, facts, quarantine, the books, and how far the source was read.
+
+        `activate` makes the rows' generation count if it does not yet: a reload under a new mapping is activated by its
+        last batch, so that old and new rows are never mixed. `released` are quarantined rows that this batch holds again.
+        """
+        with self._warehouse.writer(self.con):
+            self._loaded_at = naive(loaded_at)
+            self.generation = open_generation(self.con, self.source)
+            self.number = _number(self.con)
+            self._warehouse.add_extras(self.con, self.source)
+            stored = self._append() if self._staged else 0
+            self.tally.stored += stored
+            self.tally.duplicate += self._good - stored
+            self.tally.check(self.source.name)
+            self._boundary("logged")
+            self._quarantine(released)
+            if stored:
+                self._pulse()
+            self._book(marks or {}, cursor)
+            if activate and self.generation.active_from is None:
+                self._activate(sources)
+            elif stored and self.generation.active_from is not None:
+                self._follow(sources, stored)
+            self._boundary("folded")
+        self._boundary("committed")
+
+    def _quarantine(self, released: Sequence[int]) -> None:
+        """Put rejected rows into quarantine; one that lies there already, from the same place with the same text, stays one."""
+        here = [self.source.name, self.generation.number]
+        for identity in released:
+            self._close("id = ?", [identity], f"stored by batch {self.number}")
+        if not self._rejected:
+            return
+        frame = pd.DataFrame([asdict(r) for r in self._rejected])
+        self.con.register("rejects", pa.Table.from_pandas(frame, preserve_index=False))
+        self.con.execute(
+            "INSERT INTO quarantine SELECT (SELECT coalesce(max(id), 0) FROM quarantine) + row_number() OVER (), "
+            "$source, $generation, $batch, file, place, reason, raw, $at, readable, NULL, NULL FROM rejects r "
+            "WHERE NOT EXISTS (SELECT 1 FROM quarantine q WHERE q.source = $source AND q.generation = $generation "
+            "AND q.file = r.file AND q.place = r.place AND q.raw = r.raw AND q.reason = r.reason AND q.closed_at IS NULL)",
+            {"source": here[0], "generation": here[1], "batch": self.number, "at": self._loaded_at},
+        )
+        self.con.unregister("rejects")
+
+    def _close(self, condition: str, values: list[Any], why: str) -> None:
+        self.con.execute(
+            f"UPDATE quarantine SET closed_at = ?, closed = ? WHERE {condition} AND closed_at IS NULL",
+            [self._loaded_at, why, *values],
+        )
+
+    def _append(self) -> int:
+        """Copy what tells something new from the stage into the log; give the number of rows."""
+        mine = f"source = '{_quoted(self.source.name)}' AND generation = {self.generation.number}"
+        fresh = _fresh_events if self.source.kinds else _fresh_statements
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {fresh(self._log, mine)}")
+        plan = FoldPlan(self._fact, {name: extra.type for name, extra in self.source.extra})
+        wanted = event_columns(plan) if self.source.kinds else statement_columns(plan)
+        present = {row[0] for row in self.con.execute("DESCRIBE stage").fetchall()}
+        names = [n for n in wanted if n in present]
+        into = ", ".join(f'"{n}"' for n in ["source", "generation", "batch", *names])
+        take = ", ".join(f's."{n}"' for n in names)
+        self.con.execute(
+            f"INSERT INTO {self._log} ({into}) SELECT ?, ?, ?, {take} FROM stage s SEMI JOIN fresh f ON s.row = f.row",
+            [self.source.name, self.generation.number, self.number],
+        )
+        count = self.con.execute("SELECT count(*) FROM fresh").fetchone()
+        return count[0] if count else 0
+
+    def _pulse(self) -> None:
+        """Note in which hours which partner showed signs of life, for the watch on silence."""
+        times = ["at"] if self.source.at else [f"{kind}_at" for kind, _ in self.source.events]
+        partner = "partner" if any(name == "partner" for name, _ in self.source.fields) else "NULL::VARCHAR"
+        each = " UNION ALL ".join(
+            f"SELECT {partner} AS partner, {t} AS at, recorded_at FROM stage s SEMI JOIN fresh f ON s.row = f.row" for t in times
+        )
+        self.con.execute(
+            f"INSERT INTO pulses SELECT ?, ?, ?, partner, date_trunc('hour', at), max(at), "
+            f"min(coalesce(recorded_at, at)) FROM ({each}) WHERE at IS NOT NULL GROUP BY partner, date_trunc('hour', at)",
+            [self.source.name, self.generation.number, self.number],
+        )
+
+    def _book(self, marks: Mapping[str, str], cursor: str | None) -> None:
+        here = [self.source.name, self.generation.number, self.number]
+        newest = self.con.execute("SELECT max(last_at) FROM pulses WHERE batch = ?", [self.number]).fetchone()
+        known = self.con.execute("SELECT max(recorded_at) FROM stage").fetchone() if self._staged else None
+        at, recorded = newest[0] if newest else None, known[0] if known else None
+        counts = list(asdict(self.tally).values())
+        self.con.execute(
+            f"INSERT INTO batches VALUES ({', '.join('?' * 13)})",
+            [self.number, *here[:2], self._loaded_at, at, max((x for x in (at, recorded) if x), default=None), *counts],
+        )
+        for name, mark in marks.items():
+            self.con.execute("INSERT INTO marks VALUES (?, ?, ?, ?, ?)", [*here, name, mark])
+        if cursor is not None:
+            self.con.execute("INSERT INTO cursors VALUES (?, ?, ?, ?)", [*here, cursor])
+
+    def _activate(self, sources: Sequence[str]) -> None:
+        """Let this generation count from now on, instead of the one before it."""
+        here = [self.number, self.source.name, self.generation.number]
+        self.con.execute("UPDATE generations SET active_from = ? WHERE source = ? AND generation = ?", here)
+        self._close("source = ? AND generation < ?", here[1:], "read anew under another mapping")
+        self._warehouse.follow(self.con, sources)
+
+    def _follow(self, sources: Sequence[str], stored: int) -> None:
+        """Let the facts follow the new rows: only the keys they touch, or all if that is less work."""
+        self.con.execute(
+            "CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT key FROM stage s SEMI JOIN fresh f ON s.row = f.row"
+        )
+        size = self.con.execute(f"SELECT count(*) FROM {self._fact.name}").fetchone()
+        most = size is not None and stored > size[0]
+        active = active_generations(self.con, sources)
+        self._warehouse.refold(self.con, self._fact.name, active, None if most else "touched")
+
+
+def _number(con: duckdb.DuckDBPyConnection) -> int:
+    newest = con.execute("SELECT coalesce(max(batch), 0) + 1 FROM batches").fetchone()
+    return int(newest[0]) if newest else 1
+
+
+def _fresh_events(log: str, mine: str) -> str:
+    """Select the stage's rows that no row of the log, and no earlier one of the stage, says already."""
+    return (
+        f"SELECT min(row) AS row FROM stage s WHERE NOT EXISTS (SELECT 1 FROM {log} l WHERE {mine} AND l.id = s.id) GROUP BY s.id"
+    )
+
+
+def _fresh_statements(log: str, mine: str) -> str:
+    """Select the versions in the stage that say something new.
+
+    A version with a time of record is new unless it is known. Without one the newest batch speaks, so a version is new
+    where it differs from the one before it; but a file read again that ends where the log ends says nothing, even if it
+    passes through older versions on its way.
+    """
+    order = "recorded_at DESC NULLS LAST, batch DESC, row DESC"
+    return f"""
+        WITH known AS (SELECT l.key, l.id, l.recorded_at, l.batch, l.row FROM {log} l
+                       WHERE {mine} AND l.key IN (SELECT key FROM stage)),
+        newest AS (SELECT key, id FROM known QUALIFY row_number() OVER (PARTITION BY key ORDER BY {order}) = 1),
+        staged AS (SELECT s.key, s.row, s.id, s.recorded_at, n.id AS now,
+                          lag(s.id) OVER same_key AS before,
+                          last_value(s.id) OVER (same_key ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS final,
+                          row_number() OVER (PARTITION BY s.key, s.id ORDER BY s.row) AS nth,
+                          EXISTS (SELECT 1 FROM known k WHERE k.key = s.key AND k.id = s.id) AS said
+                   FROM stage s LEFT JOIN newest n ON n.key = s.key
+                   WINDOW same_key AS (PARTITION BY s.key ORDER BY s.row))
+        SELECT row FROM staged WHERE CASE
+            WHEN recorded_at IS NOT NULL THEN NOT said AND nth = 1
+            ELSE id IS DISTINCT FROM coalesce(before, now) AND NOT (said AND final IS NOT DISTINCT FROM now) END"""
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")

@@ -1,0 +1,288 @@
+"""Loaders: source -> frame -> contract -> events -> warehouse, in accountable batches."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from data.batch import Batch, Rejected, Tally, signature
+from data.contracts import failures, schema
+from data.mapping import read_rows
+from data.sources.chunk import SourceError
+from data.sources.files import FileMark, pending
+from data.sources.sql import SqlPull
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from data.settings import Source
+    from data.sources.chunk import Chunk
+    from data.sources.files import PendingFile
+    from data.warehouse import Warehouse
+
+SMALL_FILE = 16 << 20
+"""Files up to this many bytes share a batch, so that ten thousand little drops do not cost ten thousand commits."""
+
+
+@dataclass
+class Loaded:
+    """What one load of a source did. `error` is a sentence, or several joined by spaces; None if all went well."""
+
+    name: str
+    tally: Tally = field(default_factory=Tally)
+    seconds: float = 0.0
+    errors: list[str] = field(default_factory=list)
+    permanent: bool = True
+
+    @property
+    def error(self) -> str | None:
+        return " ".join(self.errors) or None
+
+    def fail(self, error: SourceError) -> None:
+        self.errors.append(str(error))
+        self.permanent &= error.permanent
+
+    def as_json(self) -> dict[str, Any]:
+        return {"name": self.name, **asdict(self.tally), "seconds": round(self.seconds, 3), "error": self.error}
+
+
+def _nowhere(_: str) -> None:
+    return None
+
+
+class Loader:
+    """Loads sources into a warehouse. Loads of one source take turns; different sources only meet to commit.
+
+    `clock` gives the time of a load; `boundary` is told each step's name, so that tests can end the process there.
+    """
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        sources: Sequence[Source],
+        clock: Callable[[], datetime],
+        boundary: Callable[[str], None] = _nowhere,
+    ) -> None:
+        self._warehouse = warehouse
+        self._names = [source.name for source in sources]
+        self._clock = clock
+        self._boundary = boundary
+        self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def load(self, source: Source, progress: Callable[[int, str], None] | None = None) -> Loaded:
+        """Pull a source once. `progress` is told (rows so far, what is being read)."""
+        loaded = Loaded(source.name)
+        started = time.perf_counter()
+        with self._turns[source.name]:
+            run = _Run(self._warehouse, source, self._names, self._clock(), self._boundary, loaded, progress)
+            try:
+                run.sql() if source.format == "sql" else run.files()
+            except SourceError as error:
+                loaded.fail(error)
+        loaded.seconds = time.perf_counter() - started
+        return loaded
+
+    def replay(self, source: Source) -> Loaded:
+        """Try the source's quarantined rows again, as they were written, under its present mapping and contract."""
+        loaded = Loaded(source.name)
+        started = time.perf_counter()
+        with self._turns[source.name]:
+            _Run(self._warehouse, source, self._names, self._clock(), self._boundary, loaded, None).quarantined()
+        loaded.seconds = time.perf_counter() - started
+        return loaded
+
+
+class _Run:
+    """One load of one source."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        source: Source,
+        names: Sequence[str],
+        at: datetime,
+        boundary: Callable[[str], None],
+        loaded: Loaded,
+        progress: Callable[[int, str], None] | None,
+    ) -> None:
+        self._warehouse = warehouse
+        self._source = source
+        self._names = names
+        self._at = at
+        self._boundary = boundary
+        self._loaded = loaded
+        self._progress = progress
+        self._contract = schema(source, at)
+
+    def files(self) -> None:
+        """Load the files that are new or have changed: small ones share batches, a large one has its own."""
+        marks, reload = self._marks()
+        waiting, errors = pending(self._source, marks)
+        for error in errors:
+            self._loaded.fail(error)
+        groups = _grouped(waiting)
+        read = bool(marks)
+        for group in groups or ([[]] if reload and read else []):
+            with self._batch() as batch:
+                done = {file.name: mark for file in group if (mark := self._file(batch, file, alone=len(group) == 1))}
+                read |= bool(done)
+                # under a changed mapping the old rows count until the last file was tried, unless it is worth trying again
+                complete = group is (groups or [group])[-1] and self._loaded.permanent and read
+                if done or complete:
+                    self._commit(batch, marks=done, activate=complete or not reload)
+
+    def _marks(self) -> tuple[dict[str, FileMark], bool]:
+        """Give what is remembered of the files, and whether an older mapping's rows are what counts as yet."""
+        con = self._warehouse.cursor()
+        try:
+            rows = con.execute(
+                "SELECT g.signature, g.active_from, m.name, m.mark FROM generations g "
+                "LEFT JOIN marks m ON m.source = g.source AND m.generation = g.generation WHERE g.source = ? "
+                "AND g.generation = (SELECT max(generation) FROM generations WHERE source = ?) ORDER BY m.batch",
+                [self._source.name] * 2,
+            ).fetchall()
+            before = con.execute(
+                "SELECT 1 FROM generations WHERE source = ? AND active_from IS NOT NULL LIMIT 1", [self._source.name]
+            ).fetchone()
+        finally:
+            con.close()
+        mine = [row for row in rows if row[0] == signature(self._source)]
+        counts = any(row[1] is not None for row in mine)
+        marks = {name: FileMark(**json.loads(mark)) for _, _, name, mark in mine if name is not None}
+        return marks, before is not None and not counts
+
+    def _file(self, batch: Batch, file: PendingFile, *, alone: bool) -> str | None:
+        """Stage one file; give its mark, or None if it could not be read: then nothing of it is stored."""
+        try:
+            # a large file is staged as it is read; small ones only once they proved whole, because they share the batch
+            chunks = file.chunks() if alone else list(file.chunks())
+            for chunk in chunks:
+                self._stage(batch, chunk, file.name)
+            return json.dumps(asdict(file.mark()))
+        except SourceError as error:
+            self._loaded.fail(error)
+            if alone:
+                batch.forget()
+            return None
+
+    def sql(self) -> None:
+        """Load the query's rows since the cursor, which moves on only with them."""
+        since, reload = self._cursor()
+        pull = SqlPull(self._source, since)
+        with self._batch() as batch:
+            for chunk in pull.chunks():
+                self._stage(batch, chunk, self._source.name)
+            cursor = pull.cursor()
+            if batch.tally.read or reload:
+                self._commit(batch, cursor=None if cursor is None else json.dumps(cursor))
+
+    def _cursor(self) -> tuple[Any, bool]:
+        con = self._warehouse.cursor()
+        try:
+            newest = con.execute(
+                "SELECT signature, generation, active_from FROM generations WHERE source = ? ORDER BY generation DESC LIMIT 1",
+                [self._source.name],
+            ).fetchone()
+            if newest is None or newest[0] != signature(self._source):
+                return None, newest is not None
+            value = con.execute(
+                "SELECT value FROM cursors WHERE source = ? AND generation = ? ORDER BY batch DESC LIMIT 1",
+                [self._source.name, newest[1]],
+            ).fetchone()
+        finally:
+            con.close()
+        return (json.loads(value[0]) if value else None), newest[2] is None
+
+    def quarantined(self) -> None:
+        """Store the quarantined rows that pass by now; the others stay where they are."""
+        con = self._warehouse.cursor()
+        rows = con.execute(
+            "SELECT id, file, place, raw FROM quarantine WHERE source = ? AND readable AND closed_at IS NULL ORDER BY id",
+            [self._source.name],
+        ).fetchall()
+        con.close()
+        with self._batch() as batch:
+            released: list[int] = []
+            for identity, file, place, raw in rows:
+                frame = pd.DataFrame([json.loads(raw)]).astype("str").where(lambda f: f != "None")
+                missing = {column: None for column in self._source.columns if column not in frame}
+                frame = frame.assign(**missing)
+                mapped = read_rows(self._source, frame)
+                good = mapped.frame.drop(index=list(failures(mapped.frame, self._contract)))
+                batch.tally.read += 1
+                if mapped.ignored or not good.empty:
+                    released.append(identity)
+                    batch.add(good, file, [place])
+                    batch.tally.ignored += mapped.ignored
+                else:
+                    batch.tally.quarantined += 1
+            if released:
+                self._commit(batch, released=released)
+            else:
+                self._loaded.tally.add(batch.tally)
+
+    def _batch(self) -> Batch:
+        return Batch(self._warehouse, self._source, self._boundary)
+
+    def _commit(self, batch: Batch, **how: Any) -> None:
+        batch.commit(self._names, self._at, **how)
+        self._loaded.tally.add(batch.tally)
+
+    def _stage(self, batch: Batch, chunk: Chunk, file: str) -> None:
+        """Map a chunk's rows, hold them against the contract, and stage them or reject them with a reason."""
+        self._boundary("read")
+        mapped = read_rows(self._source, chunk.frame)
+        broken = failures(mapped.frame, self._contract)
+        reasons = mapped.problems | broken
+        rejected = [Rejected(file, u.row, u.reason, u.raw, readable=False) for u in chunk.unreadable]
+        rejected += _rejected(chunk, reasons, file)
+        batch.reject(rejected)
+        good = mapped.frame.drop(index=list(broken)) if broken else mapped.frame
+        batch.add(good, file, np.asarray(chunk.rows)[good.index.to_numpy()])
+        tally = batch.tally
+        tally.read += len(chunk.frame) + len(chunk.unreadable)
+        tally.ignored += mapped.ignored
+        tally.adjusted += mapped.adjusted
+        tally.unmapped += mapped.unmapped
+        if self._progress:
+            self._progress(self._loaded.tally.read + tally.read, file)
+
+
+def _grouped(files: Sequence[PendingFile]) -> list[list[PendingFile]]:
+    """Group files into batches, in their order: small ones together up to a batch's worth of bytes."""
+    groups: list[list[PendingFile]] = []
+    room = 0
+    for file in files:
+        if file.size > SMALL_FILE or file.size > room:
+            groups.append([])
+            room = 0 if file.size > SMALL_FILE else 2 * SMALL_FILE
+        groups[-1].append(file)
+        room -= file.size
+    return groups
+
+
+def _rejected(chunk: Chunk, reasons: dict[int, str], file: str) -> list[Rejected]:
+    if not reasons:
+        return []
+    positions = sorted(reasons)
+    raws = chunk.frame.iloc[positions].to_dict(orient="records")
+    return [
+        Rejected(file, int(chunk.rows[position]), reasons[position], _raw(raw), readable=True)
+        for position, raw in zip(positions, raws, strict=True)
+    ]
+
+
+def _raw(row: dict[str, Any]) -> str:
+    cells = {str(name): None if pd.isna(value) else value for name, value in row.items()}
+    return orjson.dumps(cells, default=str).decode()
+
+

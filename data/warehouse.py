@@ -1,0 +1,361 @@
+"""The warehouse: logs of what the sources said, facts folded from them, and what is known of every batch (DuckDB)."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import ibis
+from sqlalchemy.engine import make_url
+
+from analytics.facts import FACTS
+from analytics.fold import FoldPlan, event_columns, fact_columns, fold, statement_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import ibis.expr.types as ir
+    import pandas as pd
+
+    from data.settings import Source
+
+SCHEMA_VERSION = "1"
+_SQL_TYPES = {
+    "string": "VARCHAR",
+    "int64": "BIGINT",
+    "float64": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "timestamp(6)": "TIMESTAMP",
+    "binary": "BLOB",
+}
+_BOOKS = """
+CREATE TABLE IF NOT EXISTS meta (name VARCHAR PRIMARY KEY, value VARCHAR);
+CREATE TABLE IF NOT EXISTS batches (
+    batch BIGINT, source VARCHAR, generation BIGINT, loaded_at TIMESTAMP, newest_at TIMESTAMP, newest_known TIMESTAMP,
+    "read" BIGINT, stored BIGINT, duplicate BIGINT, ignored BIGINT, quarantined BIGINT, adjusted BIGINT, unmapped BIGINT);
+CREATE TABLE IF NOT EXISTS generations (
+    source VARCHAR, generation BIGINT, fact VARCHAR, signature VARCHAR, known VARCHAR, active_from BIGINT);
+CREATE TABLE IF NOT EXISTS marks (source VARCHAR, generation BIGINT, batch BIGINT, name VARCHAR, mark VARCHAR);
+CREATE TABLE IF NOT EXISTS cursors (source VARCHAR, generation BIGINT, batch BIGINT, value VARCHAR);
+CREATE TABLE IF NOT EXISTS quarantine (
+    id BIGINT, source VARCHAR, generation BIGINT, batch BIGINT, file VARCHAR, place BIGINT, reason VARCHAR, raw VARCHAR,
+    at TIMESTAMP, readable BOOLEAN, closed_at TIMESTAMP, closed VARCHAR);
+CREATE TABLE IF NOT EXISTS pulses (
+    source VARCHAR, generation BIGINT, batch BIGINT, partner VARCHAR, hour TIMESTAMP, last_at TIMESTAMP, known TIMESTAMP);
+CREATE TABLE IF NOT EXISTS extras (fact VARCHAR, name VARCHAR, type VARCHAR);
+"""
+
+
+class WarehouseError(Exception):
+    """The warehouse cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One reading of a source under one mapping; `active_from` is the batch from which on its rows count."""
+
+    source: str
+    number: int
+    fact: str
+    signature: str
+    known: dict[str, str] = field(default_factory=dict)
+    active_from: int | None = None
+
+
+class Warehouse:
+    """One DuckDB file. Any thread may read through `reader`; writing threads take turns through `writer`."""
+
+    def __init__(self, url: str) -> None:
+        self.path = duckdb_path(url)
+        if self.path:
+            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        self._connection = _connect(self.path)
+        self._writing = threading.RLock()
+        self._compiled: dict[Any, str] = {}
+        self._prepare()
+
+    def _prepare(self) -> None:
+        con = self._connection
+        con.execute(_BOOKS)
+        con.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", [SCHEMA_VERSION])
+        found = con.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
+        if found is None or found[0] != SCHEMA_VERSION:
+            raise WarehouseError(
+                f"{self.path} was written by another version (schema {found and found[0]}); "
+                "name a new [warehouse] url and load again"
+            )
+        for name in FACTS:
+            plan = self.plan(con, name, ())
+            for table, columns in _tables(plan).items():
+                con.execute(f"CREATE TABLE IF NOT EXISTS {table} ({_ddl(columns)})")
+
+    def close(self) -> None:
+        with self._writing:
+            self._connection.close()
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Give a connection of one's own; temporary tables made on it are seen by it alone."""
+        return self._connection.cursor()
+
+    @contextmanager
+    def writer(self, con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Run one transaction on the connection: all that is done in it is committed together or not at all."""
+        with self._writing:
+            con.execute("BEGIN")
+            try:
+                yield
+                con.execute("COMMIT")
+            except BaseException:
+                # a failed COMMIT has rolled back by itself, and then there is nothing to roll back
+                with suppress(duckdb.TransactionException):
+                    con.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reader(self, sources: Sequence[str], moment: datetime | None = None, batch: int | None = None) -> Iterator[Reader]:
+        """Give a consistent view of the facts of these sources, as known at `moment` (UTC) and up to `batch`."""
+        con = self._connection.cursor()
+        con.execute("BEGIN")
+        try:
+            yield Reader(self, con, sources, moment, batch)
+        finally:
+            con.execute("ROLLBACK")
+            con.close()
+
+    def plan(self, con: duckdb.DuckDBPyConnection, fact: str, active: Sequence[Generation]) -> FoldPlan:
+        """Describe how the fact is folded from the given generations."""
+        extras = dict(con.execute("SELECT name, type FROM extras WHERE fact = ? ORDER BY name", [fact]).fetchall())
+        known = {(g.source, extra): kind for g in active if g.fact == fact for extra, kind in g.known.items()}
+        single = not FACTS[fact].snapshot and len(active) == 1 and not _has_rows(con, f"{fact}_events")
+        return FoldPlan(FACTS[fact], extras, known, single)
+
+    def add_extras(self, con: duckdb.DuckDBPyConnection, source: Source) -> None:
+        """Give the fact's tables the further columns that a source brings."""
+        known = dict(con.execute("SELECT name, type FROM extras WHERE fact = ?", [source.fact]).fetchall())
+        for name, extra in source.extra:
+            if name in known:
+                if known[name] != extra.type:
+                    raise WarehouseError(
+                        f"extra.{name} of source {source.name} is {extra.type} but was loaded as {known[name]} before; "
+                        "give it another name"
+                    )
+                continue
+            con.execute("INSERT INTO extras VALUES (?, ?, ?)", [source.fact, name, extra.type])
+            plan = FoldPlan(FACTS[source.fact], {name: extra.type})
+            for table, columns in _tables(plan).items():
+                con.execute(f'ALTER TABLE {table} ADD COLUMN "{name}" {_SQL_TYPES[columns[name]]}')
+
+    def compiled(self, key: Any, build: Any) -> str:
+        """Compile an expression once; building and compiling take far longer than small batches do."""
+        if key not in self._compiled:
+            self._compiled[key] = str(ibis.to_sql(build(), dialect="duckdb", pretty=False))
+        return self._compiled[key]
+
+    def refold(self, con: duckdb.DuckDBPyConnection, fact: str, active: Sequence[Generation], touched: str | None) -> None:
+        """Fold the fact anew: for the keys in the table `touched`, or for all where that is None."""
+        mine = [g for g in active if g.fact == fact]
+        plan = self.plan(con, fact, mine)
+        names = ", ".join(f'"{name}"' for name in fact_columns(plan))
+        if touched is not None:
+            con.execute(f"DELETE FROM {fact} WHERE key IN (SELECT key FROM {touched})")
+        else:
+            con.execute(f"DELETE FROM {fact}")
+        if not mine:
+            return
+        key = ("fold", _plan_key(plan), tuple((g.source, g.number) for g in mine), touched)
+        sql = self.compiled(key, lambda: _fold_expression(plan, mine, None, None, touched))
+        con.execute(f"INSERT INTO {fact} ({names}) SELECT {names} FROM ({sql})")
+
+    def folded(self, con: duckdb.DuckDBPyConnection) -> set[tuple[str, int]]:
+        """Name the generations that the facts are folded from at present."""
+        row = con.execute("SELECT value FROM meta WHERE name = 'folded'").fetchone()
+        return {(source, number) for source, number in json.loads(row[0])} if row else set()
+
+    def follow(self, con: duckdb.DuckDBPyConnection, sources: Sequence[str]) -> list[Generation]:
+        """Fold anew the facts whose sources changed: a source was taken up or dropped, or read under a new mapping."""
+        active = active_generations(con, sources)
+        now = {(g.source, g.number) for g in active}
+        before = self.folded(con)
+        if now != before:
+            facts = dict(con.execute("SELECT DISTINCT source || chr(31) || generation, fact FROM generations").fetchall())
+            for fact in sorted({facts[f"{source}\x1f{number}"] for source, number in now ^ before}):
+                self.refold(con, fact, active, None)
+            con.execute("INSERT OR REPLACE INTO meta VALUES ('folded', ?)", [json.dumps(sorted(now))])
+        return active
+
+
+class Reader:
+    """A consistent, read-only view of the facts at a moment; opened by `Warehouse.reader`."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        con: duckdb.DuckDBPyConnection,
+        sources: Sequence[str],
+        moment: datetime | None,
+        batch: int | None,
+    ) -> None:
+        self.con = con
+        self._warehouse = warehouse
+        self._moment = None if moment is None else naive(moment)
+        newest = con.execute("SELECT max(batch) FROM batches").fetchone()
+        self.newest_batch = (newest[0] or 0) if newest else 0
+        self.batch = self.newest_batch if batch is None else min(batch, self.newest_batch)
+        self.active = active_generations(con, sources, self.batch)
+        self.sources = tuple(sources)
+        self._as_loaded = self._is_as_loaded()
+        self._tables: dict[str, ir.Table] = {}
+
+    def _is_as_loaded(self) -> bool:
+        """Tell whether nothing was loaded that the moment must not see, so that the stored facts serve as they are."""
+        if self.batch < self.newest_batch or {(g.source, g.number) for g in self.active} != self._warehouse.folded(self.con):
+            return False
+        if self._moment is None:
+            return True
+        row = self.con.execute("SELECT max(newest_known) FROM batches").fetchone()
+        return row is None or row[0] is None or row[0] <= self._moment
+
+    def fact(self, name: str) -> ir.Table:
+        """Give the fact as an Ibis table; of a past moment it is folded once, into a table of this view alone."""
+        if name not in self._tables:
+            plan = self._warehouse.plan(self.con, name, [g for g in self.active if g.fact == name])
+            table = name if self._as_loaded else self._fold(plan)
+            self._tables[name] = ibis.table(fact_columns(plan), name=table)
+        return self._tables[name]
+
+    def _fold(self, plan: FoldPlan) -> str:
+        name = f"past_{plan.fact.name}"
+        mine = [g for g in self.active if g.fact == plan.fact.name]
+        self.con.execute(f"CREATE TEMP TABLE {name} ({_ddl(fact_columns(plan))})")
+        if mine:
+            expression = _fold_expression(plan, mine, self._moment, self.batch, None)
+            names = ", ".join(f'"{column}"' for column in fact_columns(plan))
+            sql = ibis.to_sql(expression, dialect="duckdb", pretty=False)
+            self.con.execute(f"INSERT INTO {name} ({names}) SELECT {names} FROM ({sql})")
+        return name
+
+    def frame(self, expression: ir.Table, key: Any = None) -> pd.DataFrame:
+        """Run an expression; with a `key` its compiled form is kept for the next time."""
+        if key is None:
+            sql = str(ibis.to_sql(expression, dialect="duckdb", pretty=False))
+        else:
+            sql = self._warehouse.compiled(key, lambda: expression)
+        return self.con.execute(sql).df()
+
+    def watermarks(self) -> dict[str, datetime]:
+        """Give each source's newest event not after the moment, as aware UTC times."""
+        if self._as_loaded:
+            sql = "SELECT source, generation, max(newest_at) FROM batches WHERE batch <= ? GROUP BY ALL"
+            rows = self.con.execute(sql, [self.batch]).fetchall()
+        else:
+            rows = [row for fact in {g.fact for g in self.active} for row in self._past_watermarks(fact)]
+        current = {(g.source, g.number) for g in self.active}
+        return {source: at.replace(tzinfo=UTC) for source, number, at in rows if at and (source, number) in current}
+
+    def _past_watermarks(self, fact: str) -> list[Any]:
+        moment = self._moment or datetime.max  # noqa: DTZ901  # the warehouse keeps UTC without a zone
+        columns = ["at"] if FACTS[fact].snapshot else [f"{kind}_at" for kind in FACTS[fact].kinds]
+        newest = ", ".join(f"max({c}) FILTER ({c} <= $moment)" for c in columns)
+        seen = "batch <= $batch AND coalesce(recorded_at <= $moment, true)"
+        values = {"moment": moment, "batch": self.batch}
+        rows = self.con.execute(
+            f"SELECT source, generation, greatest({newest}) FROM {fact}_statements WHERE {seen} GROUP BY ALL", values
+        ).fetchall()
+        if not FACTS[fact].snapshot:
+            rows += self.con.execute(
+                f"SELECT source, generation, max(at) FROM {fact}_events WHERE {seen} AND at <= $moment GROUP BY ALL", values
+            ).fetchall()
+        best: dict[tuple[str, int], Any] = {}
+        for source, number, at in rows:
+            if at is not None:
+                best[source, number] = max(at, best.get((source, number), at))
+        return [(source, number, at) for (source, number), at in best.items()]
+
+    def pulses(self, since: datetime) -> pd.DataFrame:
+        """Give the hours in which each partner of each source had events: source, partner, hour, last_at (UTC, naive)."""
+        moment = self._moment or datetime.max  # noqa: DTZ901  # as above
+        rows = self.con.execute(
+            "SELECT source, generation, partner, hour, max(least(last_at, $moment)) AS last_at FROM pulses "
+            "WHERE hour >= $since AND hour <= $moment AND known <= $moment AND batch <= $batch AND partner IS NOT NULL "
+            "GROUP BY ALL",
+            {"moment": moment, "since": naive(since), "batch": self.batch},
+        ).df()
+        current = {(g.source, g.number) for g in self.active}
+        keep = [pair in current for pair in zip(rows["source"], rows["generation"], strict=True)]
+        return rows[keep].drop(columns="generation")
+
+
+def active_generations(con: duckdb.DuckDBPyConnection, sources: Sequence[str], batch: int | None = None) -> list[Generation]:
+    """Give each source's generation that counts at present, or that counted when `batch` was the newest."""
+    rows = con.execute(
+        "SELECT source, generation, fact, signature, known, active_from FROM generations "
+        "WHERE active_from IS NOT NULL AND (? IS NULL OR active_from <= ?) "
+        "QUALIFY row_number() OVER (PARTITION BY source ORDER BY generation DESC) = 1 ORDER BY source",
+        [batch, batch],
+    ).fetchall()
+    return [Generation(s, n, f, sig, json.loads(known), a) for s, n, f, sig, known, a in rows if s in set(sources)]
+
+
+def naive(moment: datetime) -> datetime:
+    """Give an aware moment as the warehouse keeps it: UTC without a zone."""
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def duckdb_path(url: str) -> str | None:
+    """Give the file of a duckdb:// address, or None for one in memory."""
+    database = make_url(url).database
+    return None if database in (None, "", ":memory:") else database
+
+
+def _connect(path: str | None) -> duckdb.DuckDBPyConnection:
+    try:
+        return duckdb.connect(path or ":memory:", config={"TimeZone": "UTC"})
+    except duckdb.IOException as error:
+        if "lock" in str(error).lower():
+            raise WarehouseError(
+                f"{path} is in use by another process that does not answer here; wait for it to end, or stop it"
+            ) from error
+        raise WarehouseError(f"{path} cannot be opened: {str(error).splitlines()[0]}") from error
+
+
+def _has_rows(con: duckdb.DuckDBPyConnection, table: str) -> bool:
+    return con.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None
+
+
+def _plan_key(plan: FoldPlan) -> Any:
+    return plan.fact.name, tuple(plan.extras.items()), tuple(sorted(plan.known.items())), plan.single
+
+
+def _tables(plan: FoldPlan) -> dict[str, dict[str, str]]:
+    name = plan.fact.name
+    tables = {f"{name}_statements": statement_columns(plan), name: fact_columns(plan)}
+    return tables if plan.fact.snapshot else tables | {f"{name}_events": event_columns(plan)}
+
+
+def _ddl(columns: dict[str, str]) -> str:
+    return ", ".join(f'"{name}" {_SQL_TYPES[type_]}' for name, type_ in columns.items())
+
+
+def _fold_expression(
+    plan: FoldPlan, active: Sequence[Generation], moment: datetime | None, batch: int | None, touched: str | None
+) -> ir.Table:
+    name = plan.fact.name
+    statements = ibis.table(statement_columns(plan), name=f"{name}_statements")
+    events = None if plan.fact.snapshot else ibis.table(event_columns(plan), name=f"{name}_events")
+    narrowed = [_narrow(table, active, batch, touched) for table in (statements, events) if table is not None]
+    return fold(plan, narrowed[0], narrowed[1] if len(narrowed) > 1 else None, moment)
+
+
+def _narrow(table: ir.Table, active: Sequence[Generation], batch: int | None, touched: str | None) -> ir.Table:
+    table = table.filter(ibis.or_(*[(table.source == g.source) & (table.generation == g.number) for g in active]))
+    if batch is not None:
+        table = table.filter(table.batch <= batch)
+    if touched is not None:
+        table = table.semi_join(ibis.table({"key": "string"}, name=touched), "key")
+    return table

@@ -1,0 +1,157 @@
+"""The newest Board as prepared bytes: made once by the judging thread, handed to any number of viewers."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import threading
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from analytics.board import as_json
+from layouts.wall import wall_payload
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from analytics.board import Board
+
+GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03"
+"""Opens a compressed stream; any number of `Event.packed` may follow."""
+
+
+def encode(document: Any) -> bytes:
+    """Write JSON; NaN becomes null."""
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+@dataclass(frozen=True)
+class Body:
+    """A response prepared once: plain, compressed, and its ETag."""
+
+    plain: bytes
+    packed: bytes
+    etag: str
+
+    @classmethod
+    def of(cls, document: Any, version: int) -> Body:
+        plain = encode(document)
+        # The checksum tells apart two Boards of one version, as after a restart on an older store. Weak, because the
+        # plain and the compressed bytes share it.
+        return cls(plain, gzip.compress(plain, 6, mtime=0), f'W/"{version}-{zlib.crc32(plain):08x}"')
+
+
+@dataclass(frozen=True)
+class Event:
+    """A server-sent event, plain and compressed.
+
+    `packed` is a self-contained piece of a deflate stream (RFC 1951, full flush): it refers to nothing before it, so the
+    same bytes serve every viewer wherever he is in his own stream, and no viewer costs a compressor.
+    """
+
+    plain: bytes
+    packed: bytes
+
+    @classmethod
+    def of(cls, name: str, data: bytes, event_id: str | None = None) -> Event:
+        head = (f"id: {event_id}\n" if event_id else "") + f"event: {name}\ndata: "
+        return cls.raw(head.encode() + data + b"\n\n")
+
+    @classmethod
+    def raw(cls, plain: bytes) -> Event:
+        press = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+        return cls(plain, press.compress(plain) + press.flush(zlib.Z_FULL_FLUSH))
+
+
+class Snapshot:
+    """A Board with everything that viewers ask for, as bytes."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.version = board.version
+        self.wall = Body.of(wall_payload(board), board.version)
+        self.api = Body.of(as_json(board, greens=False), board.version)
+        self.event = Event.of("board", self.wall.plain, str(board.version))
+        self._whole_lock = threading.Lock()
+
+    def whole(self) -> Body:
+        """Give the API's body with the greens too; made at the first asking, for few ask and it is large."""
+        with self._whole_lock:
+            return self._whole
+
+    @cached_property
+    def _whole(self) -> Body:
+        return Body.of(as_json(self.board), self.version)
+
+
+class BoardFeed:
+    """Holds the newest Snapshot. `publish`, `beat` and `close` may be called from any thread.
+
+    Viewers wait on one future per event loop, so a change costs one wake-up per loop; whoever was busy sending finds
+    the newest Snapshot afterwards and never sees the ones between.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._latest: Snapshot | None = None
+        self._judged: datetime | None = None
+        self._closed = False
+        self._bells: dict[asyncio.AbstractEventLoop, asyncio.Future[None]] = {}
+
+    @property
+    def latest(self) -> Snapshot | None:
+        return self._latest
+
+    @property
+    def judged(self) -> datetime | None:
+        """The moment of the engine's last sign of life."""
+        return self._judged
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def publish(self, board: Board) -> None:
+        """Prepare a Board in the caller's thread and hand it to every viewer."""
+        self._latest = Snapshot(board)
+        self._ring()
+
+    def beat(self, moment: datetime) -> None:
+        """Note that the engine is alive and judged at `moment` (aware, UTC), whether or not anything changed."""
+        self._judged = moment
+
+    def close(self) -> None:
+        """End all streams, so that the server can stop."""
+        self._closed = True
+        self._ring()
+
+    def bell(self) -> asyncio.Future[None]:
+        """Give the running loop's future that resolves at the next change.
+
+        Take it before reading `latest`, so that no change falls between; wait with `asyncio.wait`, which leaves the
+        shared future alone when it times out.
+        """
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            bell = self._bells.get(loop)
+            if bell is None or bell.done():
+                bell = self._bells[loop] = loop.create_future()
+            return bell
+
+    def _ring(self) -> None:
+        with self._lock:
+            bells, self._bells = self._bells, {}
+        for loop, bell in bells.items():
+            try:
+                loop.call_soon_threadsafe(_resolve, bell)
+            except RuntimeError:
+                continue  # that loop has been closed, and its viewers with it
+
+
+def _resolve(bell: asyncio.Future[None]) -> None:
+    if not bell.done():
+        bell.set_result(None)
