@@ -143,6 +143,7 @@ DERIVED: dict[str, dict[str, Type]] = {
         "unsuccessful": "bool",
         "no_fault_found": "bool",
         "first_time_fix": "bool",
+        "qc_first_pass_failed": "bool",
         "handoffs": "integer",
         **{f"bounced_{days}d": "bool" for days in BOUNCE_DAYS},
     },
@@ -158,6 +159,8 @@ def column_types(name: str) -> dict[str, Type]:
     columns |= {field.name: field.type for field in fact.fields}
     columns |= {f"{kind}_{edge}": "time" for kind in fact.kinds for edge in ("at", "last_at")}
     columns |= {f"{kind}_count": "integer" for kind in fact.repeatable}
+    if not fact.snapshot:
+        columns |= {"first_event_at": "time", "last_event_at": "time", "elapsed_hours": "number"}
     return columns | DERIVED.get(name, {})
 
 
@@ -168,7 +171,7 @@ def derive(name: str, table: Any, now: Any) -> Any:
     """
     single = FACTS[name].key[0] if len(FACTS[name].key) == 1 else None
     if single:
-        table = table.mutate(**{single: table.key})
+        table = table.mutate(**{single: table.key}, elapsed_hours=_hours(table.first_event_at, table.last_event_at))
     add = {"repair_orders": _repair_orders, "shipments": _shipments, "part_orders": _part_orders}.get(name)
     return add(table, now) if add else table
 
@@ -216,6 +219,11 @@ def _repair_orders(t: Any, now: Any) -> Any:
         late=_late(t.hand_back_at, t.promised_at, t.open, now),
         unsuccessful=t.outcome.isin(["not_repaired", "unrepairable"]),
         no_fault_found=t.outcome == "no_fault_found",
+        qc_first_pass_failed=_either(
+            (t.qc_failed_at.isnull(), ibis.ifelse(t.qc_passed_at.notnull(), False, ibis.null("boolean"))),
+            (t.qc_passed_at.isnull(), ibis.literal(True)),
+            (ibis.literal(True), t.qc_failed_at < t.qc_passed_at),
+        ),
         handoffs=ibis.greatest(t.assigned_count - 1, 0),
     )
     return t

@@ -15,7 +15,6 @@ import ibis
 from analytics.facts import Fact, Type
 
 if TYPE_CHECKING:
-    from datetime import datetime
 
     import ibis.expr.types as ir
 
@@ -74,8 +73,8 @@ def fact_columns(plan: FoldPlan) -> dict[str, str]:
     return columns | {"first_event_at": "timestamp(6)", "last_event_at": "timestamp(6)"}
 
 
-def fold(plan: FoldPlan, statements: ir.Table, events: ir.Table | None, moment: datetime | None = None) -> ir.Table:
-    """Fold the logs into the fact, as known at `moment` (UTC without a zone; None: everything that was loaded).
+def fold(plan: FoldPlan, statements: ir.Table, events: ir.Table | None, moment: Any = None) -> ir.Table:
+    """Fold the logs into the fact, as known at `moment` (an Ibis timestamp, UTC without a zone; None: everything that was loaded).
 
     Both tables hold the rows of the active generations only. The result has the columns of `fact_columns`.
     """
@@ -93,12 +92,8 @@ def fold(plan: FoldPlan, statements: ir.Table, events: ir.Table | None, moment: 
     return _merge(plan, merged)
 
 
-def _literal(moment: datetime) -> Any:
-    return ibis.literal(moment, type="timestamp(6)")
-
-
-def _is_known(table: ir.Table, moment: datetime) -> Any:
-    return table.recorded_at.isnull() | (table.recorded_at <= _literal(moment))
+def _is_known(table: ir.Table, moment: Any) -> Any:
+    return table.recorded_at.isnull() | (table.recorded_at <= moment)
 
 
 def _pick(table: ir.Table, group: list[str], order: list[Any]) -> ir.Table:
@@ -106,15 +101,15 @@ def _pick(table: ir.Table, group: list[str], order: list[Any]) -> ir.Table:
     return ranked.filter(ranked.version == 0).drop("version")
 
 
-def _snapshots(plan: FoldPlan, rows: ir.Table, moment: datetime | None) -> ir.Table:
+def _snapshots(plan: FoldPlan, rows: ir.Table, moment: Any) -> ir.Table:
     if moment is not None:
-        rows = rows.filter(rows.at <= _literal(moment), _is_known(rows, moment))
+        rows = rows.filter(rows.at <= moment, _is_known(rows, moment))
     newest = _pick(rows, ["key"], [rows.batch.desc(), rows.row.desc()])
     named = {name: newest[name] for name in plan.attributes}
     return newest.select("key", "source", **named, first_event_at=newest.at, last_event_at=newest.at)
 
 
-def _newest(plan: FoldPlan, rows: ir.Table, moment: datetime | None) -> ir.Table:
+def _newest(plan: FoldPlan, rows: ir.Table, moment: Any) -> ir.Table:
     """Keep each source's newest statement of a key, and of its times only those that have come."""
     if moment is not None:
         rows = rows.filter(_is_known(rows, moment))
@@ -124,13 +119,13 @@ def _newest(plan: FoldPlan, rows: ir.Table, moment: datetime | None) -> ir.Table
     newest = newest.mutate(first=ibis.least(*times), last=ibis.greatest(*times))
     if moment is None:
         return newest.filter(newest["first"].notnull())
-    newest = newest.filter(newest["first"] <= _literal(moment))
+    newest = newest.filter(newest["first"] <= moment)
     come = {f"{k}_at": _until(newest[f"{k}_at"], moment) for k in plan.fact.kinds}
     return newest.mutate(**come)
 
 
-def _until(column: Any, moment: datetime) -> Any:
-    return ibis.ifelse(column <= _literal(moment), column, ibis.null("timestamp(6)"))
+def _until(column: Any, moment: Any) -> Any:
+    return ibis.ifelse(column <= moment, column, ibis.null("timestamp(6)"))
 
 
 def _known_from(plan: FoldPlan, table: ir.Table, name: str) -> Any:
@@ -143,21 +138,21 @@ def _known_from(plan: FoldPlan, table: ir.Table, name: str) -> Any:
     return table["last"] if result else table["first"]
 
 
-def _visible(plan: FoldPlan, table: ir.Table, name: str, moment: datetime | None) -> Any:
+def _visible(plan: FoldPlan, table: ir.Table, name: str, moment: Any) -> Any:
     """Give a statement's attribute where it is known at the moment, else null."""
     known_from = _known_from(plan, table, name)
     known = known_from.notnull()
     if moment is not None:
-        known &= (known_from <= _literal(moment)) | table.recorded_at.notnull()
+        known &= (known_from <= moment) | table.recorded_at.notnull()
     return ibis.ifelse(known, table[name], ibis.null(table[name].type()))
 
 
-def _always_known(plan: FoldPlan, name: str, moment: datetime | None) -> bool:
+def _always_known(plan: FoldPlan, name: str, moment: Any) -> bool:
     late = any(f.name == name and f.result for f in plan.fact.fields)
     return not any(extra == name for _, extra in plan.known) and (moment is None or not late)
 
 
-def _alone(plan: FoldPlan, newest: ir.Table, moment: datetime | None) -> ir.Table:
+def _alone(plan: FoldPlan, newest: ir.Table, moment: Any) -> ir.Table:
     columns: dict[str, Any] = {}
     for kind in plan.fact.kinds:
         columns |= {f"{kind}_at": newest[f"{kind}_at"], f"{kind}_last_at": newest[f"{kind}_at"]}
@@ -169,7 +164,7 @@ def _alone(plan: FoldPlan, newest: ir.Table, moment: datetime | None) -> ir.Tabl
     return newest.select("key", "source", **columns, first_event_at=newest["first"], last_event_at=last)
 
 
-def _statement_parts(plan: FoldPlan, newest: ir.Table, moment: datetime | None) -> list[ir.Table]:
+def _statement_parts(plan: FoldPlan, newest: ir.Table, moment: Any) -> list[ir.Table]:
     """Split statements by the time their attributes are known from, so that each part has one time to be ordered by."""
     results = {f.name for f in plan.fact.fields if f.result}
     kinds = {name: sorted({kind for (_, extra), kind in plan.known.items() if extra == name}) for name in plan.extras}
@@ -178,7 +173,7 @@ def _statement_parts(plan: FoldPlan, newest: ir.Table, moment: datetime | None) 
     if results & set(plan.attributes):
         happened = newest
         if moment is not None:
-            happened = newest.filter((newest["last"] <= _literal(moment)) | newest.recorded_at.notnull())
+            happened = newest.filter((newest["last"] <= moment) | newest.recorded_at.notnull())
         parts.append(_part(plan, happened, sorted(results), happened["last"], times=False))
     for name in plan.extras:
         if kinds[name]:
@@ -197,9 +192,9 @@ def _part(plan: FoldPlan, table: ir.Table, names: list[str], t: Any, *, times: b
     return table.select("key", "source", "recorded_at", "batch", "row", **columns)
 
 
-def _event_part(plan: FoldPlan, events: ir.Table, moment: datetime | None) -> ir.Table:
+def _event_part(plan: FoldPlan, events: ir.Table, moment: Any) -> ir.Table:
     if moment is not None:
-        events = events.filter(events["at"] <= _literal(moment), _is_known(events, moment))
+        events = events.filter(events["at"] <= moment, _is_known(events, moment))
     columns: dict[str, Any] = {"t": events["at"], "same": events.same}
     for kind in plan.fact.kinds:
         columns[f"{kind}_at"] = ibis.ifelse(events.kind == kind, events["at"], ibis.null("timestamp(6)"))

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-    from analytics.kpi import Bound, Condition, Kpi
+    from analytics.kpi import Bound, Condition, Kpi, Slice
     from analytics.moments import Moments
 
+SEPARATOR = "\x1f"
 BOUNCE_COLUMNS = frozenset({f"bounced_{days}d" for days in BOUNCE_DAYS} | {"first_time_fix"})
 
 
@@ -73,23 +74,45 @@ def rows_of(scan: Scan, facts: ir.Table, sources: Sequence[str], moments: Moment
     return rows
 
 
-def aggregate(scan: Scan, facts: ir.Table, sources: Sequence[str], moments: Moments) -> ir.Table:
-    """Build the scan: a row per slice with the columns that `columns_for` names for each of its KPIs."""
+def aggregate(
+    scan: Scan, facts: ir.Table, sources: Sequence[str], moments: Moments, *, together: bool = False
+) -> ir.Table:
+    """Build the scan: a row per slice, with columns `k<i>_...` for the figures of its i-th KPI.
+
+    `together` takes the rows of the slices that are filled in as one group.
+    """
     rows = rows_of(scan, facts, sources, moments)
+    if together:
+        rows = rows.filter(among(rows, scan.by, moments))
     columns: dict[str, Any] = {}
     for position, kpi in enumerate(scan.kpis):
         for name, expression in figures(kpi, rows, scope(kpi, rows)).items():
             columns[f"k{position}_{name}"] = expression
-    return _grouped(rows, scan.by, columns)
+    return _grouped(rows, () if together else scan.by, columns)
 
 
-def presence(fact: str, by: tuple[str, ...], kpis: Sequence[Kpi], facts: ir.Table, moments: Moments) -> ir.Table:
-    """Build the list of slices that ever had rows, with a column `k<i>` per KPI that says whether they were its own."""
+def among(rows: ir.Table, by: tuple[str, ...], moments: Moments) -> Any:
+    """Give the test whether a row lies in one of the slices that are filled in (see `slice_text`)."""
+    text = rows[by[0]].cast("string")
+    for name in by[1:]:
+        text = text + SEPARATOR + rows[name].cast("string")
+    return text.isin(moments.texts())
+
+
+def slice_text(by: tuple[str, ...], slice_: Slice) -> str:
+    """Write a slice as one text, as `among` compares it."""
+    return SEPARATOR.join(dict(slice_)[name] for name in by)
+
+
+def presence(
+    fact: str, groups: tuple[str, ...], by: tuple[str, ...], kpis: Sequence[Kpi], facts: ir.Table, moments: Moments
+) -> ir.Table:
+    """Build the list of slices that ever had rows, split further by `groups`, with a column `k<i>` per KPI: were they its own?"""
     table = derive(fact, facts, moments["now"])
     if any({c.column for c in kpi.where} & BOUNCE_COLUMNS for kpi in kpis):
         table = with_bounces(table, table)
-    holds = {f"k{i}": _all(table, kpi.where).any() if kpi.where else ibis.literal(True).any() for i, kpi in enumerate(kpis)}
-    return _grouped(table, by, holds)
+    holds = {f"k{i}": _all(table, kpi.where).any() for i, kpi in enumerate(kpis)}
+    return table.drop_null(list(by)).group_by(list(groups)).agg(**holds)
 
 
 def _grouped(rows: ir.Table, by: tuple[str, ...], columns: dict[str, Any]) -> ir.Table:
@@ -152,10 +175,9 @@ def edges(kpi: Kpi) -> list[float]:
 
 
 def _all(rows: ir.Table, conditions: Sequence[Condition]) -> Any:
-    inside = ibis.literal(True)
-    for condition in conditions:
-        inside &= test(rows, condition).fill_null(False)
-    return inside
+    if not conditions:
+        return rows.key.notnull()
+    return ibis.and_(*[test(rows, condition).fill_null(False) for condition in conditions])
 
 
 def test(rows: ir.Table, condition: Condition) -> Any:

@@ -1,4 +1,4 @@
-"""Times inside compiled expressions: built and compiled once, filled in anew for every judgement."""
+"""Times and slices inside compiled expressions: built and compiled once, filled in anew for every judgement."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import ibis.expr.types as ir
 
 _FIRST = datetime(2, 1, 1)  # noqa: DTZ001  # the warehouse keeps UTC without a zone; nobody repairs devices in the year 2
+_TEXTS = "\u2402texts\u2403"
 
 
 @dataclass
@@ -28,21 +29,26 @@ class Moments:
             self.given[name] = ibis.literal(at, type="timestamp(6)")
         return self.given[name]
 
+    def texts(self) -> list[str]:
+        """Give the placeholder for a list of texts, to be used as `column.isin(moments.texts())`."""
+        return [_TEXTS]
+
 
 @dataclass(frozen=True)
 class Template:
-    """Compiled SQL with places for times."""
+    """Compiled SQL with places for times, and for one list of texts."""
 
     sql: str
     places: tuple[tuple[str, str], ...]
 
-    def fill(self, times: Mapping[str, datetime | None]) -> str:
+    def fill(self, times: Mapping[str, datetime | None], texts: Sequence[str] = ()) -> str:
         """Give the SQL for these times (UTC without a zone); None means that nothing can be compared with it."""
+        quoted = ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
         sql = self.sql
         for name, place in self.places:
             at = times.get(name)
             sql = sql.replace(place, "NULL::TIMESTAMP" if at is None else f"TIMESTAMP '{at.isoformat(sep=' ')}'")
-        return sql
+        return sql.replace(f"'{_TEXTS}'", quoted or "NULL")
 
 
 def compile_template(build: Callable[[Moments], ir.Table]) -> Template:

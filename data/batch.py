@@ -229,11 +229,11 @@ class Batch:
         times = ["at"] if self.source.at else [f"{kind}_at" for kind, _ in self.source.events]
         partner = "partner" if any(name == "partner" for name, _ in self.source.fields) else "NULL::VARCHAR"
         each = " UNION ALL ".join(
-            f"SELECT {partner} AS partner, {t} AS at, recorded_at FROM stage s SEMI JOIN fresh f ON s.row = f.row" for t in times
+            f'SELECT {partner} AS partner, "{t}" AS moment, recorded_at FROM stage s SEMI JOIN fresh f ON s.row = f.row' for t in times
         )
         self.con.execute(
-            f"INSERT INTO pulses SELECT ?, ?, ?, partner, date_trunc('hour', at), max(at), "
-            f"min(coalesce(recorded_at, at)) FROM ({each}) WHERE at IS NOT NULL GROUP BY partner, date_trunc('hour', at)",
+            f"INSERT INTO pulses SELECT ?, ?, ?, partner, date_trunc('hour', moment), max(moment), "
+            f"min(coalesce(recorded_at, moment)) FROM ({each}) WHERE moment IS NOT NULL GROUP BY ALL",
             [self.source.name, self.generation.number, self.number],
         )
 

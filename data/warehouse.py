@@ -12,17 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import ibis
+import numpy as np
 from sqlalchemy.engine import make_url
 
 from analytics.facts import FACTS
 from analytics.fold import FoldPlan, event_columns, fact_columns, fold, statement_columns
+from analytics.moments import Template, compile_template
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import ibis.expr.types as ir
+    from datetime import timedelta
+
     import pandas as pd
 
+    from analytics.moments import Moments
     from data.settings import Source
 
 SCHEMA_VERSION = "1"
@@ -45,7 +50,7 @@ CREATE TABLE IF NOT EXISTS marks (source VARCHAR, generation BIGINT, batch BIGIN
 CREATE TABLE IF NOT EXISTS cursors (source VARCHAR, generation BIGINT, batch BIGINT, value VARCHAR);
 CREATE TABLE IF NOT EXISTS quarantine (
     id BIGINT, source VARCHAR, generation BIGINT, batch BIGINT, file VARCHAR, place BIGINT, reason VARCHAR, raw VARCHAR,
-    at TIMESTAMP, readable BOOLEAN, closed_at TIMESTAMP, closed VARCHAR);
+    rejected_at TIMESTAMP, readable BOOLEAN, closed_at TIMESTAMP, closed VARCHAR);
 CREATE TABLE IF NOT EXISTS pulses (
     source VARCHAR, generation BIGINT, batch BIGINT, partner VARCHAR, hour TIMESTAMP, last_at TIMESTAMP, known TIMESTAMP);
 CREATE TABLE IF NOT EXISTS extras (fact VARCHAR, name VARCHAR, type VARCHAR);
@@ -77,7 +82,7 @@ class Warehouse:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
         self._connection = _connect(self.path)
         self._writing = threading.RLock()
-        self._compiled: dict[Any, str] = {}
+        self._templates: dict[Any, Template] = {}
         self._prepare()
 
     def _prepare(self) -> None:
@@ -151,11 +156,11 @@ class Warehouse:
             for table, columns in _tables(plan).items():
                 con.execute(f'ALTER TABLE {table} ADD COLUMN "{name}" {_SQL_TYPES[columns[name]]}')
 
-    def compiled(self, key: Any, build: Any) -> str:
+    def template(self, key: Any, build: Callable[[Moments], ir.Table]) -> Template:
         """Compile an expression once; building and compiling take far longer than small batches do."""
-        if key not in self._compiled:
-            self._compiled[key] = str(ibis.to_sql(build(), dialect="duckdb", pretty=False))
-        return self._compiled[key]
+        if key not in self._templates:
+            self._templates[key] = compile_template(build)
+        return self._templates[key]
 
     def refold(self, con: duckdb.DuckDBPyConnection, fact: str, active: Sequence[Generation], touched: str | None) -> None:
         """Fold the fact anew: for the keys in the table `touched`, or for all where that is None."""
@@ -169,7 +174,7 @@ class Warehouse:
         if not mine:
             return
         key = ("fold", _plan_key(plan), tuple((g.source, g.number) for g in mine), touched)
-        sql = self.compiled(key, lambda: _fold_expression(plan, mine, None, None, touched))
+        sql = self.template(key, lambda _: _fold_expression(plan, mine, None, None, touched)).sql
         con.execute(f"INSERT INTO {fact} ({names}) SELECT {names} FROM ({sql})")
 
     def folded(self, con: duckdb.DuckDBPyConnection) -> set[tuple[str, int]]:
@@ -234,19 +239,23 @@ class Reader:
         mine = [g for g in self.active if g.fact == plan.fact.name]
         self.con.execute(f"CREATE TEMP TABLE {name} ({_ddl(fact_columns(plan))})")
         if mine:
-            expression = _fold_expression(plan, mine, self._moment, self.batch, None)
             names = ", ".join(f'"{column}"' for column in fact_columns(plan))
-            sql = ibis.to_sql(expression, dialect="duckdb", pretty=False)
+            moment = None if self._moment is None else "now"
+            template = compile_template(lambda m: _fold_expression(plan, mine, moment and m[moment], self.batch, None))
+            sql = template.fill({"now": self._moment})
             self.con.execute(f"INSERT INTO {name} ({names}) SELECT {names} FROM ({sql})")
         return name
 
-    def frame(self, expression: ir.Table, key: Any = None) -> pd.DataFrame:
-        """Run an expression; with a `key` its compiled form is kept for the next time."""
-        if key is None:
-            sql = str(ibis.to_sql(expression, dialect="duckdb", pretty=False))
-        else:
-            sql = self._warehouse.compiled(key, lambda: expression)
-        return self.con.execute(sql).df()
+    def ask(
+        self,
+        key: Any,
+        build: Callable[[Moments], ir.Table],
+        times: Mapping[str, datetime | None],
+        texts: Sequence[str] = (),
+    ) -> pd.DataFrame:
+        """Run an expression over placeholder times and texts; it is built and compiled once per `key`."""
+        template = self._warehouse.template((key, self._as_loaded), build)
+        return self.con.execute(template.fill(times, texts)).df()
 
     def watermarks(self) -> dict[str, datetime]:
         """Give each source's newest event not after the moment, as aware UTC times."""
@@ -261,7 +270,7 @@ class Reader:
     def _past_watermarks(self, fact: str) -> list[Any]:
         moment = self._moment or datetime.max  # noqa: DTZ901  # the warehouse keeps UTC without a zone
         columns = ["at"] if FACTS[fact].snapshot else [f"{kind}_at" for kind in FACTS[fact].kinds]
-        newest = ", ".join(f"max({c}) FILTER ({c} <= $moment)" for c in columns)
+        newest = ", ".join(f'max("{c}") FILTER ("{c}" <= $moment)' for c in columns)
         seen = "batch <= $batch AND coalesce(recorded_at <= $moment, true)"
         values = {"moment": moment, "batch": self.batch}
         rows = self.con.execute(
@@ -269,7 +278,7 @@ class Reader:
         ).fetchall()
         if not FACTS[fact].snapshot:
             rows += self.con.execute(
-                f"SELECT source, generation, max(at) FROM {fact}_events WHERE {seen} AND at <= $moment GROUP BY ALL", values
+                f'SELECT source, generation, max("at") FROM {fact}_events WHERE {seen} AND "at" <= $moment GROUP BY ALL', values
             ).fetchall()
         best: dict[tuple[str, int], Any] = {}
         for source, number, at in rows:
@@ -277,18 +286,22 @@ class Reader:
                 best[source, number] = max(at, best.get((source, number), at))
         return [(source, number, at) for (source, number), at in best.items()]
 
-    def pulses(self, since: datetime) -> pd.DataFrame:
-        """Give the hours in which each partner of each source had events: source, partner, hour, last_at (UTC, naive)."""
-        moment = self._moment or datetime.max  # noqa: DTZ901  # as above
+    def pulses(self, look_back: timedelta) -> pd.DataFrame:
+        """Give the hours in which each partner of each source had events, over the time before the source's newest one.
+
+        Columns: source, partner, hour (UTC without a zone).
+        """
         rows = self.con.execute(
-            "SELECT source, generation, partner, hour, max(least(last_at, $moment)) AS last_at FROM pulses "
-            "WHERE hour >= $since AND hour <= $moment AND known <= $moment AND batch <= $batch AND partner IS NOT NULL "
-            "GROUP BY ALL",
-            {"moment": moment, "since": naive(since), "batch": self.batch},
+            "WITH heard AS (SELECT source, generation, partner, hour FROM pulses WHERE batch <= $batch "
+            "AND ($moment IS NULL OR (hour <= $moment AND known <= $moment))) "
+            "SELECT DISTINCT source, generation, partner, hour FROM heard "
+            "JOIN (SELECT source, generation, max(hour) AS newest FROM heard GROUP BY ALL) USING (source, generation) "
+            "WHERE hour >= newest - $look_back AND partner IS NOT NULL",
+            {"batch": self.batch, "moment": self._moment, "look_back": look_back},
         ).df()
         current = {(g.source, g.number) for g in self.active}
-        keep = [pair in current for pair in zip(rows["source"], rows["generation"], strict=True)]
-        return rows[keep].drop(columns="generation")
+        keep = np.array([pair in current for pair in zip(rows["source"], rows["generation"], strict=True)], dtype=bool)
+        return rows.loc[keep, ["source", "partner", "hour"]]
 
 
 def active_generations(con: duckdb.DuckDBPyConnection, sources: Sequence[str], batch: int | None = None) -> list[Generation]:
@@ -315,7 +328,7 @@ def duckdb_path(url: str) -> str | None:
 
 def _connect(path: str | None) -> duckdb.DuckDBPyConnection:
     try:
-        return duckdb.connect(path or ":memory:", config={"TimeZone": "UTC"})
+        return duckdb.connect(path or ":memory:", config={"autoinstall_known_extensions": "false"})
     except duckdb.IOException as error:
         if "lock" in str(error).lower():
             raise WarehouseError(
@@ -343,7 +356,7 @@ def _ddl(columns: dict[str, str]) -> str:
 
 
 def _fold_expression(
-    plan: FoldPlan, active: Sequence[Generation], moment: datetime | None, batch: int | None, touched: str | None
+    plan: FoldPlan, active: Sequence[Generation], moment: Any, batch: int | None, touched: str | None
 ) -> ir.Table:
     name = plan.fact.name
     statements = ibis.table(statement_columns(plan), name=f"{name}_statements")

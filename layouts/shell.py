@@ -46,10 +46,10 @@ def wall_shell(*, title: str, public_url: str | None) -> Any:
         [
             html.Header(
                 [
-                    html.H1(title, id=NETWORK),
+                    html.Div([html.H1(title, id=NETWORK), html.Span(address, id=ADDRESS)], id="name"),
+                    html.Div(id=JUDGED),
                     html.Div(id=CLOCK),
                     html.Div(id=COUNTS, role="status"),
-                    html.Div(id=JUDGED),
                 ],
                 id="head",
             ),
@@ -62,7 +62,6 @@ def wall_shell(*, title: str, public_url: str | None) -> Any:
                 ],
                 id="stage",
             ),
-            html.Footer(f"Details on your own screen: {address}" if address else "", id=ADDRESS),
             html.Div(id=TAKEOVER, role="alert", hidden=True),
         ],
         id="wall",

@@ -113,7 +113,7 @@ def unknown_lines(readings: Iterable[Reading]) -> list[dict[str, Any]]:
 
 def _cause_line(health: Health, group: list[Reading]) -> dict[str, Any]:
     titles = sorted({reading.title for reading in group})
-    return _line(health, f"{_sentence(group[0].reason)} Blind: {_few(titles)}", len(group))
+    return _line(health, f"{len(group):,} blind: {_sentence(group[0].reason)} Affects {_few(titles)}", len(group))
 
 
 def _kpi_line(health: Health, group: list[Reading]) -> dict[str, Any]:
@@ -125,7 +125,8 @@ def _kpi_line(health: Health, group: list[Reading]) -> dict[str, Any]:
         named = "" if alone else f" ({_few([wording.place(reading.slice) for reading in group])})"
         text = f"{first.title}: {where} without data{named}"
     else:
-        text = f"{first.title}: {where}: {_sentence(first.reason)}"
+        reason = _sentence(first.reason)
+        text = f"{first.title}: {reason}" if alone and where in reason else f"{first.title}: {where}: {reason}"
     return _line(health, text, len(group))
 
 

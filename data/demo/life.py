@@ -20,9 +20,9 @@ from data.demo.network import DAY, HOUR, MINUTE, WORKSHOP, Array, Mask, Network,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WEEK = np.array([1.2, 1.1, 1.05, 1.0, 1.05, 0.9, 0.7])
+WEEK = np.array([1.15, 1.1, 1.05, 1.0, 1.0, 0.9, 0.8])
 """How the days of the week differ in what they bring, Monday first."""
-HOURS = np.array([0.5] * 6 + [0.9, 1.1] + [1.4] * 10 + [1.2, 1.0, 0.9, 0.8, 0.7, 0.6])
+HOURS = np.array([0.75] * 6 + [0.95, 1.1] + [1.25] * 10 + [1.1, 1.0, 0.95, 0.9, 0.85, 0.8])
 """How the hours of a day differ; no hour is dead, so that a show at night shows something."""
 
 _ORDER_DICE, _CONTACT_DICE = 64, 16
@@ -66,10 +66,14 @@ class Cases:
     silent: Seconds
 
     @classmethod
-    def of(cls, key: str, attributes: dict[str, Array], times: dict[str, Seconds], silent: Seconds | None = None) -> Cases:
+    def of(
+        cls, key: str, attributes: dict[str, Array], times: dict[str, Seconds], silent: Seconds | None = None
+    ) -> Cases:
         frame = pd.DataFrame({name: np.floor(at) for name, at in times.items()})
         mute = np.full(len(frame), np.inf) if silent is None else silent
-        return cls(key, pd.DataFrame({name: np.asarray(v, dtype=object) for name, v in attributes.items()}), frame, mute)
+        return cls(
+            key, pd.DataFrame({name: np.asarray(v, dtype=object) for name, v in attributes.items()}), frame, mute
+        )
 
     def only(self, mask: Mask) -> Cases:
         rows = np.flatnonzero(mask)
@@ -83,8 +87,8 @@ class Cases:
     def touched(self, after: float, now: float) -> Mask:
         """Tell to which cases something was reported to happen in (after, now]."""
         at = self.times.to_numpy()
-        hit: Mask = ((at > after) & (at <= np.minimum(now, self.silent)[:, None])).any(axis=1)
-        return hit
+        news: Mask = (at > after) & (at <= np.minimum(now, self.silent)[:, None])
+        return np.asarray(news.any(axis=1))
 
     def reported(self, now: float) -> pd.DataFrame:
         """Give the times with all that has not happened, or was not reported, by `now` as NaN."""
@@ -126,7 +130,7 @@ def live(network: Network, through: int) -> World:
     births = _order_births(network, through)
     first = _Visit(network, births, Dice(births.table[:, :_ORDER_DICE]))
     again = _second_visits(network, births, first)
-    second = _Visit(network, again, Dice(again.table[:, _ORDER_DICE:]))
+    second = _Visit(network, again, Dice(again.table[:, _ORDER_DICE : 2 * _ORDER_DICE]))
     visits = (first, second)
     return World(
         _join([visit.orders for visit in visits]),
@@ -179,7 +183,7 @@ def _births(network: Network, stream: int, rates: Array, width: int) -> _Births:
 
 def _order_births(network: Network, through: int) -> _Births:
     rates = np.array([partner.volume for partner in network.partners]) * net.ORDERS_A_DAY
-    return _births(network, _ORDERS, np.tile(rates, (through + 1, 1)), 2 * _ORDER_DICE + 2)
+    return _births(network, _ORDERS, np.tile(rates, (through + 1, 1)), 2 * _ORDER_DICE + 3)
 
 
 def _second_visits(network: Network, births: _Births, first: _Visit) -> _Births:
@@ -214,9 +218,8 @@ class _Visit:
 
     def _attributes(self) -> dict[str, Array]:
         births, dice = self.births, self.dice
-        # The product and the device must be those of the first visit: its dice are at the front of the table.
-        product = np.searchsorted(np.cumsum(net.PRODUCT_SHARES)[:-1], births.table[:, 1], side="right")
-        dice.uniform()
+        # Not of the visit's own dice: a second visit brings the same device.
+        product = np.searchsorted(np.cumsum(net.PRODUCT_SHARES)[:-1], births.table[:, -3], side="right")
         self.product = product
         partners = self.network.partners
         keys = [f"{day:04d}-{number:03d}" for day, number in zip(births.day, births.number, strict=True)]
@@ -228,7 +231,9 @@ class _Visit:
             "product": _of(net.PRODUCTS, product),
             "device": np.array([f"SN{key.replace('-', '')}" for key in keys], dtype=object),
             "fault": dice.pick(net.FAULTS, net.FAULT_SHARES),
-            "technician": np.array([f"T{who:02d}{n + 1}" for who, n in zip(births.who, bench, strict=True)], dtype=object),
+            "technician": np.array(
+                [f"T{who:02d}{n + 1}" for who, n in zip(births.who, bench, strict=True)], dtype=object
+            ),
         }
 
     def _live(self) -> None:
@@ -264,7 +269,9 @@ class _Visit:
         replaced = lost_out + DAY
         self.outcome = np.where(np.isnan(replaced), self.outcome, "swapped")
         closed = np.fmax(self.delivered, replaced) + dice.spread(0.7 * HOUR, 0.5)
-        reopened = np.where(dice.chance(0.006) & ~np.isnan(self.delivered), closed + dice.spread(1.5 * DAY, 0.5), np.nan)
+        reopened = np.where(
+            dice.chance(0.006) & ~np.isnan(self.delivered), closed + dice.spread(1.5 * DAY, 0.5), np.nan
+        )
         cancelled = np.fmax(np.where(withdrawn, decided + HOUR, np.nan), lost_in + DAY)
         self.outcome = np.where(np.isnan(cancelled), self.outcome, "cancelled")
         swapped = np.fmax(np.where(self.outcome == "swapped", completed, np.nan), replaced)
@@ -294,9 +301,7 @@ class _Visit:
                 "qc_failed": np.where(fails, inspected, np.nan),
                 "qc_passed": passed,
                 "completed": completed,
-                "returned_unrepaired": np.where(
-                    _in(self.outcome, ("not_repaired", "unrepairable")), completed, np.nan
-                ),
+                "returned_unrepaired": np.where(_in(self.outcome, ("not_repaired", "unrepairable")), completed, np.nan),
                 "swapped": swapped,
                 "dispatched": dispatched,
                 "delivered": self.delivered,
@@ -314,7 +319,9 @@ class _Visit:
         """Find the orders that nobody ever touches again: the first few of a partner from some day on."""
         if self.births.suffix:
             return np.zeros(len(created), dtype=bool)
-        candidates = self._hit("forgotten_orders", created) & (created < self.network.begins("forgotten_orders") + 2 * DAY)
+        candidates = self._hit("forgotten_orders", created) & (
+            created < self.network.begins("forgotten_orders") + 2 * DAY
+        )
         found: Mask = candidates & (np.cumsum(candidates) <= self.network.size("forgotten_orders"))
         return found
 
@@ -333,7 +340,7 @@ class _Visit:
     def _queue(self, ready: Seconds) -> Seconds:
         """Wait behind the backlog of a partner whose bench has shrunk: it grows with every day of the shortage."""
         wait = np.zeros(len(ready))
-        for kind in ("capacity_loss", "backlog_growing"):
+        for kind in self.network.troubles.keys() & {"capacity_loss", "backlog_growing"}:
             behind = np.minimum(self.network.size(kind) * (ready - self.network.begins(kind)), 20 * DAY)
             wait += np.where(self._hit(kind, ready), behind, 0.0)
         return wait
@@ -346,15 +353,15 @@ class _Visit:
         carrier = carriers[np.arange(len(country)), pair]
         picked_up = planned + dice.spread(2 * HOUR, 0.4)
         failing = network.hit("carrier_failing", picked_up, partner=carrier)
-        travel = dice.spread(17 * HOUR, 0.3) * np.where(failing, network.size("carrier_failing"), 1.0)
+        travel = dice.spread(12 * HOUR, 0.3) * np.where(failing, network.size("carrier_failing"), 1.0)
         trouble = dice.chance(np.where(failing, 0.20, 0.012))
         travel += np.where(trouble, dice.spread(8 * HOUR, 0.4), 0.0)
         customs_in = np.where(_in(country, net.CUSTOMS), picked_up + 0.4 * travel, np.nan)
         jammed = network.hit("customs_jam", customs_in, country=country) & (leg == "inbound")
-        queue = dice.spread(np.where(jammed, network.size("customs_jam"), 8.0) * HOUR, 0.35)
+        queue = dice.spread(np.where(jammed, network.size("customs_jam"), 5.0) * HOUR, 0.35)
         customs_out = customs_in + queue
         arrival = picked_up + travel + np.nan_to_num(customs_out - customs_in)
-        misplaced = dice.chance(np.where(failing, 0.05, 0.0003))
+        misplaced = dice.chance(np.where(failing, 0.03, 0.0003))
         lost = np.where(misplaced, picked_up + 4 * DAY, np.nan)
         delivered = np.where(misplaced, np.nan, arrival)
         allowed = np.where(_in(country, net.CUSTOMS), 3 * DAY, 2 * DAY)
@@ -362,7 +369,9 @@ class _Visit:
         cases = Cases.of(
             "shipment",
             {
-                "shipment": np.array([f"S{order[1:]}-{leg[0].upper()}" for order in self.attributes["order"]], dtype=object),
+                "shipment": np.array(
+                    [f"S{order[1:]}-{leg[0].upper()}" for order in self.attributes["order"]], dtype=object
+                ),
                 "order": self.attributes["order"],
                 "carrier": carrier,
                 "country": country,
@@ -490,10 +499,10 @@ def _contacts(network: Network, through: int) -> Cases:
     phone, public = channel == "phone", channel == "social"
     overload = network.hit("contact_overload", offered, partner=centre)
 
-    quick = dice.chance(np.where(overload, 0.42, 0.91))
+    quick = dice.chance(np.where(overload, 0.50, 0.91))
     patience, wait = dice.uniform(), dice.spread(np.where(overload, 95.0, 38.0), 0.5)
     wait = np.where(quick, 2 + 16 * patience, wait)
-    gives_up = phone & dice.chance(np.where(overload, 0.19, 0.022))
+    gives_up = phone & dice.chance(np.where(overload, 0.15, 0.022))
     wait = np.round(np.where(gives_up, 6 + 90 * patience, wait))
     handle = np.round(dice.spread(280.0, 0.5))
     answered = np.where(public | gives_up, np.nan, offered + wait)
@@ -501,7 +510,9 @@ def _contacts(network: Network, through: int) -> Cases:
     return Cases.of(
         "contact",
         {
-            "contact": np.array([f"K{d:04d}-{n:04d}" for d, n in zip(births.day, births.number, strict=True)], dtype=object),
+            "contact": np.array(
+                [f"K{d:04d}-{n:04d}" for d, n in zip(births.day, births.number, strict=True)], dtype=object
+            ),
             "centre": centre,
             "country": countries[births.who, (dice.uniform() * 6).astype(int)],
             "channel": channel,

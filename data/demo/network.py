@@ -39,7 +39,12 @@ PRODUCTS = ("Aurora 5", "Aurora 6 Pro", "Slate 11", "Pulse Watch")
 PRODUCT_SHARES = (0.34, 0.30, 0.20, 0.16)
 FAULTS = ("display", "battery", "no power", "water", "software")
 FAULT_SHARES = (0.34, 0.24, 0.18, 0.08, 0.16)
-PARTS = (("A5-DISPLAY", "A5-BATTERY"), ("A6P-DISPLAY", "A6P-BATTERY"), ("S11-DISPLAY", "S11-BATTERY"), ("PW-GLASS", "PW-CELL"))
+PARTS = (
+    ("A5-DISPLAY", "A5-BATTERY"),
+    ("A6P-DISPLAY", "A6P-BATTERY"),
+    ("S11-DISPLAY", "S11-BATTERY"),
+    ("PW-GLASS", "PW-CELL"),
+)
 """The two parts of each product that repairs wait for."""
 SUPPLIERS = {"DISPLAY": "Kyo Panels", "GLASS": "Kyo Panels", "BATTERY": "Voltano Cells", "CELL": "Voltano Cells"}
 CENTRES = ("Hallo Kontakt Leipzig", "Northern Voice Hull", "Linea Directa Porto")
@@ -47,9 +52,9 @@ CENTRE_COUNTRIES = (("DE", "CH", "PL"), ("GB", "NL"), ("FR", "ES"))
 TOPICS = ("repair status", "booking", "complaint", "advice")
 
 _PARTNERS = (
+    ("Hansa Gerätedienst Hamburg", "Hamburg", "DE", WORKSHOP),
     ("Fixpoint Lyon", "Lyon", "FR", HUB),
     ("Mendwell Leeds", "Leeds", "GB", HUB),
-    ("Hansa Gerätedienst Hamburg", "Hamburg", "DE", WORKSHOP),
     ("Alpenfix Zürich", "Zürich", "CH", HUB),
     ("Taller Giralda Sevilla", "Sevilla", "ES", HUB),
     ("Isarwerk München", "München", "DE", WORKSHOP),
@@ -89,7 +94,10 @@ class Partner:
 
 @dataclass(frozen=True)
 class Trouble:
-    """A planted trouble. `begins` counts from the network's first midnight; none of them ends by itself."""
+    """A planted trouble. `begins` counts from the network's first midnight; none of them ends by itself.
+
+    `echoes` are slices that suffer with it, `expected` is the level that the KPIs of its own slice should reach.
+    """
 
     kind: str
     kpis: tuple[str, ...]
@@ -97,6 +105,7 @@ class Trouble:
     begins: float
     size: float
     echoes: tuple[dict[str, str], ...] = ()
+    expected: str = "red"
 
 
 @dataclass(frozen=True)
@@ -158,6 +167,7 @@ class Network:
                 "kpis": list(trouble.kpis),
                 "slice": trouble.slice,
                 "echoes": list(trouble.echoes),
+                "expected": trouble.expected,
                 "from": self.moment(trouble.begins).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "to": None,
                 "size": trouble.size,
@@ -172,7 +182,8 @@ def _partners(count: int, seed: int) -> tuple[Partner, ...]:
         city, country = _MORE_CITIES[extra % len(_MORE_CITIES)]
         name = f"{_MORE_NAMES[extra // len(_MORE_CITIES) % len(_MORE_NAMES)]} {city}"
         series = extra // (len(_MORE_CITIES) * len(_MORE_NAMES))
-        named.append((f"{name} {series + 1}" if series else name, city, country, HUB))
+        town = f"{city} {extra // len(_MORE_CITIES) + 1}"  # a site of one's own, for the stock on its shelves
+        named.append((f"{name} {series + 1}" if series else name, town, country, HUB))
     rng = np.random.default_rng([seed, 0])
     volumes, paces = rng.uniform(0.85, 1.3, count), rng.uniform(0.9, 1.1, count)
     return tuple(
@@ -208,18 +219,18 @@ def _troubles(network: Network) -> list[Trouble]:
         ),
         Trouble(
             "part_shortage",
-            ("line_fill", "part_lead_p90", "supplier_on_time", "stock_outs"),
+            ("line_fill", "part_lead_p90", "supplier_on_time", "backorders", "stock_outs"),
             {"part": "A6P-DISPLAY"},
-            since(12),
-            7.0,
+            since(9),
+            5.5,
             echoes=(partner("Kyo Panels"), {}),
         ),
         Trouble(
             "customs_jam",
             ("customs_dwell_p90",),
             {"country": "CH"},
-            since(8),
-            80.0,
+            since(16),
+            90.0,
             echoes=(partner("Alpenfix Zürich"), partner("Jura Technik Basel"), {}),
         ),
         Trouble(
@@ -227,24 +238,28 @@ def _troubles(network: Network) -> list[Trouble]:
             ("transit_p90", "late_deliveries", "exceptions", "lost_shipments"),
             partner("NordCargo"),
             since(30),
-            2.2,
+            3.5,
             echoes=({"country": "PL"}, {"country": "NL"}),
         ),
-        Trouble("partner_silent", (), partner("Taller Giralda Sevilla"), since(4), 1.0, echoes=({"country": "ES"},)),
+        Trouble(
+            "partner_silent", (), partner("Taller Giralda Sevilla"), since(4), 1.0, ({"country": "ES"},), "unknown"
+        ),
         Trouble(
             "contact_overload",
             ("service_level_20s", "abandoned", "answer_wait"),
             partner("Hallo Kontakt Leipzig"),
             since(6),
-            1.8,
+            1.4,
             echoes=({},),
         ),
-        Trouble("backlog_growing", ("late_repairs", "promise_kept"), utrecht, since(11), 0.3),
+        Trouble("backlog_growing", ("late_repairs", "promise_kept"), utrecht, since(12), 0.15, expected="amber"),
         Trouble("forgotten_orders", ("open_over_30d",), partner("Atelier Garonne Toulouse"), since(38), 2),
-        Trouble("no_fault_found", ("no_fault_found",), partner("Isarwerk München"), 0.0, 0.25),
-        Trouble("unhappy_customers", ("csat_top2",), partner("Odra Serwis Wrocław"), 0.0, 0.80),
-        Trouble("sloppy_repairs", ("failed_inspections",), partner("Jura Technik Basel"), 0.0, 0.065),
-        Trouble("claims_rejected", ("claims_rejected",), partner("Severn Devices Bristol"), 0.0, 0.05),
+        Trouble("no_fault_found", ("no_fault_found",), partner("Isarwerk München"), 0.0, 0.25, expected="amber"),
+        Trouble("unhappy_customers", ("csat_top2",), partner("Odra Serwis Wrocław"), 0.0, 0.81, expected="amber"),
+        Trouble("sloppy_repairs", ("failed_inspections",), partner("Jura Technik Basel"), 0.0, 0.065, expected="amber"),
+        Trouble(
+            "claims_rejected", ("claims_rejected",), partner("Severn Devices Bristol"), 0.0, 0.05, expected="amber"
+        ),
     ]
     repairers = {who.name for who in network.partners}
     named = {name for name, *_ in _PARTNERS}

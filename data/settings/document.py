@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 Table = dict[str, Any]
 Steps = tuple[Step, ...]
-_VARIABLE = re.compile(r"\$\{([^}]*)\}?")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _POSITION = re.compile(r"^(?P<what>.*) \(at (?P<where>.*)\)$", re.DOTALL)
 
 
@@ -66,22 +65,16 @@ def substitute(table: Any, environ: Mapping[str, str], place: Place) -> tuple[An
             return [walk(inner, (*steps, index)) for index, inner in enumerate(value)]
         if not isinstance(value, str) or "${" not in value:
             return value
-        unset = [name for name in _VARIABLE.findall(value) if not _NAME.fullmatch(name) or name not in environ]
-        for name in dict.fromkeys(unset):
-            _report(name, place.at(*steps))
-        if unset:
+        names = _VARIABLE.findall(value)
+        unset = [name for name in dict.fromkeys(names) if name not in environ]
+        for name in unset:
+            place.at(*steps).say(f"the environment variable {name} is not set", f"set {name}, or write the value here")
+        if malformed := len(names) != value.count("${"):
+            place.at(*steps).say("a ${ names no environment variable", "write ${NAME} with letters, digits and _ only")
+        if unset or malformed:
             broken.add(steps)
             return value
         replaced = _VARIABLE.sub(lambda match: environ[match[1]], value)
         return FromEnvironment(replaced) if _VARIABLE.fullmatch(value) else replaced
 
     return walk(table, ()), broken
-
-
-def _report(name: str, place: Place) -> None:
-    if _NAME.fullmatch(name):
-        place.say(f"the environment variable {name} is not set", f"set {name} before starting, or write the value here")
-    else:
-        place.say(
-            f'"${{{name}" names no environment variable', "write ${NAME} with letters, digits and _, closed by a brace"
-        )

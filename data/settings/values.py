@@ -1,4 +1,4 @@
-"""settings.toml and kpis.toml as frozen values; every mistake is reported at once, with file, key and mend."""
+"""What settings.toml and kpis.toml say, as frozen values."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class KindRule:
 
 @dataclass(frozen=True)
 class Source:
-    """One [[source]]. Exactly one of `events` (a row per case), `kinds` (a row per event) or neither (snapshot) is set."""
+    """One [[source]]: `events` is set for a row per case, `kinds` for a row per event, neither for a snapshot."""
 
     name: str
     fact: str
@@ -104,13 +104,12 @@ class Settings:
 
 
 class SettingsError(Exception):
-    """Every mistake found, one sentence each; `problems` holds them in the order of the files."""
+    """Every mistake found, one sentence each; `problems` holds them in the order of the files.
 
-    def __init__(self, problems: list[str]) -> None:
+    `sources` are those without a mistake of their own, so that what lies behind them can be checked all the same.
+    """
+
+    def __init__(self, problems: list[str], sources: tuple[Source, ...] = ()) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
-
-
-def load_settings(path: Path, environ: dict[str, str]) -> Settings:
-    """Read settings.toml and its kpis.toml; raise SettingsError that names every mistake."""
-    raise NotImplementedError
+        self.sources = sources

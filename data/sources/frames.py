@@ -1,4 +1,4 @@
-"""Frames from Arrow tables and Python values: text as Arrow strings, numbers that may be missing, times in microseconds."""
+"""Frames from Arrow tables and Python values: text as Arrow strings, times in microseconds, None as missing."""
 
 from __future__ import annotations
 
@@ -78,8 +78,7 @@ def typed_array(values: Sequence[Any]) -> Any:
 def times_array(values: Sequence[Any]) -> Any:
     """Return dates and datetimes as timestamps, in UTC if they carry zones. Raises TypeError if only some do."""
     moments = [
-        value if value is None or isinstance(value, datetime) else datetime.combine(value, time())  # noqa: DTZ001 - a date has no zone
-        for value in values
+        value if value is None or isinstance(value, datetime) else datetime.combine(value, time()) for value in values
     ]
     aware = {moment.utcoffset() is not None for moment in moments if moment is not None}
     if len(aware) > 1:

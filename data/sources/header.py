@@ -42,7 +42,8 @@ def check_needed(names: Sequence[str], source: Source, file: str, *, permanent: 
     for column in source.columns:
         if column not in names:
             raise SourceError(
-                f"{file}: column '{column}' is not in the header; {_close(column, names)}the columns are {_list(names)}",
+                f"{file}: column '{column}' is not in the header; "
+                f"{_close(column, names)}the columns are {_list(names)}",
                 permanent=permanent,
             )
 

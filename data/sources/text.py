@@ -61,6 +61,7 @@ class Recoder:
     """Turns the blocks of one file into UTF-8, in which undecodable bytes are no valid UTF-8."""
 
     def __init__(self, encoding: str, file: str) -> None:
+        self._file = file
         try:
             self.encoding = codecs.lookup(encoding).name
             self._decoder = codecs.getincrementaldecoder(encoding)("painpoint.keepbytes")
@@ -71,7 +72,10 @@ class Recoder:
     def recode(self, raw: bytes, *, final: bool = False) -> bytes:
         if self.is_utf8:
             return raw
-        return self._decoder.decode(raw, final).encode("utf-8", "surrogatepass")
+        try:
+            return self._decoder.decode(raw, final).encode("utf-8", "surrogatepass")
+        except UnicodeError as error:
+            raise SourceError(f"{self._file}: it is not {self.encoding} ({error}); set encoding to its own") from None
 
     def text(self, block: bytes) -> str:
         """Return the text of a recoded block; undecodable bytes are lone surrogates that `undecodable` finds."""

@@ -1,0 +1,227 @@
+"""A judgement: every KPI of every slice, as of a moment, from one consistent view of the facts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Protocol
+from zoneinfo import ZoneInfo
+
+from analytics.board import Board, rank
+from analytics.health import FINE, LOOK_BACK, State, best, feed, of_feed, silences, worst
+from analytics.history import histories, stored, window
+from analytics.kpi import SMALL, Health, Kpi, Level, Reading, Slice
+from analytics.measure import Scan, aggregate, edges, presence, scans, slice_text
+from analytics.verdict import Figures, from_row, judge, pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    import ibis.expr.types as ir
+    import pandas as pd
+
+    from analytics.moments import Moments
+
+
+class View(Protocol):
+    """A consistent view of the facts, as known at the moment judged; `Reader` of the warehouse is one."""
+
+    newest_batch: int
+    batch: int
+
+    def fact(self, name: str) -> ir.Table: ...
+
+    def ask(
+        self,
+        key: Any,
+        build: Callable[[Moments], ir.Table],
+        times: Mapping[str, datetime | None],
+        texts: Sequence[str] = (),
+    ) -> pd.DataFrame:
+        """Run an expression over placeholder times and texts; it is built and compiled once per `key`."""
+        ...
+
+    def watermarks(self) -> dict[str, datetime]: ...
+
+    def pulses(self, look_back: timedelta) -> pd.DataFrame: ...
+
+
+@dataclass(frozen=True)
+class FeedRule:
+    """What the settings say of a source's freshness."""
+
+    name: str
+    fact: str
+    fresh_within_seconds: float | None = None
+
+
+@dataclass
+class Judge:
+    """Judges a catalogue over a network; it keeps nothing between judgements but what it was made with."""
+
+    kpis: Sequence[Kpi]
+    feeds: Sequence[FeedRule]
+    network: str
+    timezone: str
+    progress: Callable[[int, int, str], None] = field(default=lambda done, total, what: None)
+
+    def board(self, view: View, moment: datetime, version: int, previous: Board | None = None) -> Board:
+        """Judge everything as of `moment` (aware); `previous` tells since when a level holds, and the past of snapshots."""
+        run = _Judgement(self, view, moment.astimezone(UTC), previous)
+        readings = run.readings()
+        return Board(run.moment, version, view.batch, self.network, self.timezone, run.feeds, rank(readings))
+
+
+class _Judgement:
+    """One judgement; holds what its steps share."""
+
+    def __init__(self, judge_: Judge, view: View, moment: datetime, previous: Board | None) -> None:
+        self.judge = judge_
+        self.view = view
+        self.moment = moment
+        self.previous = {(r.kpi, r.slice): r for r in previous.readings} if previous else {}
+        self.zone = ZoneInfo(judge_.timezone)
+        self.watermarks = view.watermarks()
+        self.feeds = tuple(
+            feed(rule.name, rule.fact, rule.fresh_within_seconds, self.watermarks.get(rule.name), self.moment)
+            for rule in judge_.feeds
+        )
+        self.silences = silences(view.pulses(LOOK_BACK), self.watermarks, judge_.timezone)
+
+    def readings(self) -> list[Reading]:
+        plan = scans(self.judge.kpis)
+        present = self._present(plan)
+        found: list[Reading] = []
+        for done, scan in enumerate(plan):
+            self.judge.progress(done, len(plan), scan.fact)
+            found += self._scan(scan, present[scan.fact, scan.by])
+        self.judge.progress(len(plan), len(plan), "")
+        return self._dated(found)
+
+    def times(self, window_days: int | None) -> dict[str, datetime | None]:
+        """Give the times that scans are filled with, as the warehouse keeps them: UTC without a zone."""
+        start, end = window(self.moment, window_days, self.zone)
+        times = {"now": self.moment, "from": start, "to": end}
+        return stored(times | {f"watermark:{name}": at for name, at in self.watermarks.items()})
+
+    def _present(self, plan: Sequence[Scan]) -> dict[tuple[str, tuple[str, ...]], dict[str, dict[Slice, State]]]:
+        """Give, per fact and grouping, the slices that ever had rows of each KPI, with the health of the feeds behind them."""
+        groups: dict[tuple[str, tuple[str, ...]], dict[str, Kpi]] = defaultdict(dict)
+        for scan in plan:
+            groups[scan.fact, scan.by] |= {kpi.key: kpi for kpi in scan.kpis}
+        return {(fact, by): self._presence(fact, by, list(kpis.values())) for (fact, by), kpis in groups.items()}
+
+    def _presence(self, fact: str, by: tuple[str, ...], kpis: list[Kpi]) -> dict[str, dict[Slice, State]]:
+        sources = {rule.name: of_feed(f, self.moment) for rule, f in zip(self.judge.feeds, self.feeds, strict=True)}
+        if not by:
+            fed = [sources[rule.name] for rule in self.judge.feeds if rule.fact == fact]
+            return {kpi.key: {(): worst(fed)} for kpi in kpis}
+        groups = tuple(dict.fromkeys((*by, "source", "partner")))
+        table = self.view.fact(fact)
+        key = ("presence", fact, by, tuple(kpis), table.schema())
+        rows = self.view.ask(key, lambda m: presence(fact, groups, by, kpis, table, m), self.times(None))
+        seen: list[dict[Slice, list[tuple[str, str | None]]]] = [defaultdict(list) for _ in kpis]
+        columns = [rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in groups]
+        holds = [rows[f"k{i}"].fillna(False).astype(bool).tolist() for i in range(len(kpis))]  # noqa: FBT003
+        for position, values in enumerate(zip(*columns, strict=True)):
+            named = dict(zip(groups, values, strict=True))
+            slice_ = tuple(sorted((name, str(named[name])) for name in by))
+            for i in range(len(kpis)):
+                if holds[i][position]:
+                    seen[i][slice_].append((named["source"], named["partner"]))
+        return {
+            kpi.key: {slice_: self._state(pairs, sources) for slice_, pairs in seen[i].items()} for i, kpi in enumerate(kpis)
+        }
+
+    def _state(self, pairs: list[tuple[str, str | None]], sources: Mapping[str, State]) -> State:
+        """Give a slice's health: the worst of its sources, or of its partners if all of them have fallen silent."""
+        by_source = worst(sources.get(source, FINE) for source, _ in pairs)
+        spoken = [self.silences.get((source, partner)) for source, partner in pairs if partner is not None]
+        heard = [state for state in spoken if state is not None]
+        if spoken and not heard and any(source in self.watermarks for source, _ in pairs):
+            # nothing at all in the eight weeks that habits are learned from: gone, unless the whole source paused then
+            heard = [self._long_gone(pairs)]
+        return worst([by_source, best(heard)])
+
+    def _long_gone(self, pairs: list[tuple[str, str | None]]) -> State:
+        alive = {source for source, _ in self.silences}
+        partner = next(partner for _, partner in pairs if partner is not None)
+        if any(source in alive for source, _ in pairs):
+            return State(Health.DEAD, f"{partner} has been silent for more than {LOOK_BACK.days} d")
+        return FINE
+
+    def _scan(self, scan: Scan, present: dict[str, dict[Slice, State]]) -> list[Reading]:
+        rows = self._ask(scan)
+        start, end = window(self.moment, scan.window_days, self.zone)
+        found: list[Reading] = []
+        for position, kpi in enumerate(scan.kpis):
+            figures = self._figures(scan, position, kpi, rows, present[kpi.key])
+            small = [f for f in figures if scan.by and f.value is not None and f.n < kpi.min_n]
+            pooled = self._pool(scan, kpi, small)
+            states = present[kpi.key]
+            found += [judge(kpi, f, states.get(f.slice, FINE), (start, end)) for f in figures]
+            if pooled is not None:
+                state = best(states.get(f.slice, FINE) for f in small)
+                found.append(judge(kpi, pooled, state, (start, end)))
+        return found
+
+    def _ask(self, scan: Scan, together: Sequence[Slice] = ()) -> pd.DataFrame:
+        """Run a scan; with `together` over the rows of those slices as one group."""
+        table = self.view.fact(scan.fact)
+        names = tuple(rule.name for rule in self.judge.feeds if rule.fact == scan.fact)
+        pooled = bool(together)
+        return self.view.ask(
+            ("scan", scan, names, table.schema(), pooled),
+            lambda m: aggregate(scan, table, names, m, together=pooled),
+            self.times(scan.window_days),
+            [slice_text(scan.by, slice_) for slice_ in together],
+        )
+
+    def _figures(
+        self, scan: Scan, position: int, kpi: Kpi, rows: pd.DataFrame, present: dict[Slice, State]
+    ) -> list[Figures]:
+        """Give the figures of every slice that ever had rows; one without rows in the window has none."""
+        prefix = f"k{position}_"
+        own = [name for name in rows.columns if name.startswith(prefix)]
+        bounds = edges(kpi)
+        keys = _slices(rows, scan.by)
+        values = zip(*(rows[name].tolist() for name in own), strict=True)
+        short = [name.removeprefix(prefix) for name in own]
+        found = {s: from_row(kpi, dict(zip(short, v, strict=True)), s, bounds) for s, v in zip(keys, values, strict=True)}
+        return [found.get(s) or from_row(kpi, {}, s, bounds) for s in present]
+
+    def _pool(self, scan: Scan, kpi: Kpi, small: list[Figures]) -> Figures | None:
+        if kpi.measure.shape != "quantile" or len([f for f in small if f.n > 0]) < 2:
+            return pool(kpi, small, scan.by)
+        alone = Scan(scan.fact, scan.day, scan.window_days, scan.by, (kpi,))
+        rows = self._ask(alone, [f.slice for f in small])
+        figures = self._figures(Scan(scan.fact, scan.day, scan.window_days, (), (kpi,)), 0, kpi, rows, {(): FINE})[0]
+        return replace(figures, slice=tuple(sorted((name, SMALL) for name in scan.by)))
+
+    def _dated(self, readings: list[Reading]) -> list[Reading]:
+        """Add to what is drawn its history, its trend, and since when its level holds."""
+        drawn = [r for r in readings if r.level in (Level.RED, Level.AMBER)]
+        past = histories(self.view, self.judge.kpis, self.judge.feeds, drawn, self.moment, self.zone)
+        done = []
+        for reading in readings:
+            before = self.previous.get((reading.kpi, reading.slice))
+            done.append(past.dated(reading, before) if reading.level in (Level.RED, Level.AMBER) else _kept(reading, before))
+        return done
+
+
+def _kept(reading: Reading, before: Reading | None) -> Reading:
+    """Keep since when a level holds that is not drawn; without a past it is not known."""
+    if before is None or before.level is not reading.level:
+        return reading
+    return replace(reading, since=before.since)
+
+
+def _slices(rows: pd.DataFrame, by: tuple[str, ...]) -> list[Slice]:
+    if not by:
+        return [()] * len(rows)
+    ordered = sorted(by)
+    return [
+        tuple(zip(ordered, map(str, values), strict=True)) for values in zip(*(rows[n].tolist() for n in ordered), strict=True)
+    ]

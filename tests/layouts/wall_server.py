@@ -1,0 +1,60 @@
+"""Serves a wall for the browser tests; orders come as lines on stdin: `board NAME`, `beat`, `still`.
+
+Time runs from the boards' own moment on, so that ages are the same whenever the tests run.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+from wall_boards import BOARDS, NOW
+
+from layouts.feed import BoardFeed
+from layouts.web import Server, build_app
+
+
+def main():
+    port, name, timeout = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+    started = time.monotonic()
+    beating = threading.Event()
+    feed = BoardFeed()
+
+    def clock():
+        return NOW + timedelta(seconds=time.monotonic() - started)
+
+    def publish(wanted):
+        if wanted != "none":
+            version = feed.latest.version + 1 if feed.latest else 17
+            feed.publish(replace(BOARDS[wanted](), version=version))
+
+    def engine():
+        while True:
+            if beating.is_set():
+                feed.beat(clock())
+            time.sleep(0.3)
+
+    def obey():
+        for line in sys.stdin:
+            order, _, rest = line.strip().partition(" ")
+            if order == "board":
+                publish(rest)
+            elif order == "beat":
+                beating.set()
+            elif order == "still":
+                beating.clear()
+
+    beating.set()
+    feed.beat(clock())
+    publish(name)
+    app = build_app(feed, title="Painpoint", public_url="https://painpoint.example.com", clock=clock, engine_timeout=timeout)
+    threading.Thread(target=engine, daemon=True).start()
+    threading.Thread(target=obey, daemon=True).start()
+    Server(app, host="127.0.0.1", port=port, log_level="warning").run()
+
+
+if __name__ == "__main__":
+    main()
