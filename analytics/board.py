@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from analytics.kpi import Feed, Level, Reading
+from analytics.kpi import Before, Level
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from analytics.kpi import Feed, Reading, Slice
 
 _ORDER = {level: rank for rank, level in enumerate((Level.RED, Level.TURNING, Level.AMBER, Level.UNKNOWN, Level.GREEN))}
 
@@ -101,3 +102,16 @@ def reading_json(reading: Reading) -> dict[str, Any]:
         "outlook": reading.outlook,
         "remedies": list(reading.remedies),
     }
+
+
+def past(document: dict[str, Any]) -> dict[tuple[str, Slice], Before]:
+    """Read from a Board's JSON what the next judgement continues: levels, since when they hold, and histories."""
+    found = {}
+    for reading in document["readings"]:
+        since = reading["since"]
+        found[reading["kpi"], tuple(sorted(reading["slice"].items()))] = Before(
+            Level(reading["level"]),
+            datetime.fromisoformat(since) if since else None,
+            tuple((day, value) for day, value in reading["history"]),
+        )
+    return found

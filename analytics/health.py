@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-LOOK_BACK = timedelta(days=56)
-"""A partner's habits are learned from the eight weeks before it was last heard of."""
+LOOK_BACK = timedelta(days=400)
+"""A partner's habits are learned from the year before its source's newest event, and a month of holidays more."""
 DEAD_AFTER = 3.0
 """A feed older than this many times its limit is dead, not late."""
 PATIENCE = 1.5

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from analytics.judge import FeedRule, View
-    from analytics.kpi import Kpi, Reading, Slice
+    from analytics.kpi import Before, Kpi, Reading, Slice
     from analytics.moments import Moments
 
 DAYS = 14
@@ -54,7 +54,7 @@ class Past:
     moment: datetime
     zone: ZoneInfo
 
-    def dated(self, reading: Reading, before: Reading | None) -> Reading:
+    def dated(self, reading: Reading, before: Before | None) -> Reading:
         """Add history, trend and `since` to a reading that is drawn; `before` is the one of the Board before it."""
         points = self.points.get((reading.kpi, reading.slice)) or self._continued(reading, before)
         since = self._since(reading, points)
@@ -62,7 +62,7 @@ class Past:
             since = min(since, before.since)
         return replace(reading, history=points, since=since, trend=self._trend(reading, points))
 
-    def _continued(self, reading: Reading, before: Reading | None) -> tuple[tuple[str, float | None], ...]:
+    def _continued(self, reading: Reading, before: Before | None) -> tuple[tuple[str, float | None], ...]:
         """Continue the history of a state, whose past values only earlier Boards know."""
         today = self.moment.astimezone(self.zone).date().isoformat()
         earlier = tuple(point for point in (before.history if before else ()) if point[0] != today)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,18 +12,21 @@ from zoneinfo import ZoneInfo
 from analytics.board import Board, rank
 from analytics.health import FINE, LOOK_BACK, State, best, feed, of_feed, silences, worst
 from analytics.history import histories, stored, window
-from analytics.kpi import SMALL, Health, Kpi, Level, Reading, Slice
+from analytics.kpi import SMALL, Before, Health, Kpi, Level, Reading, Slice
 from analytics.measure import Scan, aggregate, edges, presence, scans, slice_text
 from analytics.verdict import Figures, from_row, judge, pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime, timedelta
 
     import ibis.expr.types as ir
     import pandas as pd
 
     from analytics.moments import Moments
+
+
+Past = Mapping[tuple[str, Slice], Before]
 
 
 class View(Protocol):
@@ -67,22 +71,37 @@ class Judge:
     timezone: str
     progress: Callable[[int, int, str], None] = field(default=lambda done, total, what: None)
 
-    def board(self, view: View, moment: datetime, version: int, previous: Board | None = None) -> Board:
-        """Judge everything as of `moment` (aware); `previous` tells since when a level holds, and the past of snapshots."""
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    def board(
+        self,
+        view: View,
+        moment: datetime,
+        version: int,
+        previous: Past | None = None,
+        errors: Mapping[str, str] | None = None,
+    ) -> Board:
+        """Judge everything as of `moment` (aware).
+
+        `previous` tells since when levels hold, and the past of snapshots; `errors` which sources could not be loaded.
+        """
         run = _Judgement(self, view, moment.astimezone(UTC), previous)
         readings = run.readings()
-        return Board(run.moment, version, view.batch, self.network, self.timezone, run.feeds, rank(readings))
+        feeds = tuple(replace(f, error=(errors or {}).get(f.name)) for f in run.feeds)
+        return Board(run.moment, version, view.batch, self.network, self.timezone, feeds, rank(readings))
 
 
 class _Judgement:
     """One judgement; holds what its steps share."""
 
-    def __init__(self, judge_: Judge, view: View, moment: datetime, previous: Board | None) -> None:
+    def __init__(self, judge_: Judge, view: View, moment: datetime, previous: Past | None) -> None:
         self.judge = judge_
         self.view = view
         self.moment = moment
-        self.previous = {(r.kpi, r.slice): r for r in previous.readings} if previous else {}
-        self.zone = ZoneInfo(judge_.timezone)
+        self.previous = previous or {}
+        self.zone = judge_.zone
         self.watermarks = view.watermarks()
         self.feeds = tuple(
             feed(rule.name, rule.fact, rule.fresh_within_seconds, self.watermarks.get(rule.name), self.moment)
@@ -141,7 +160,7 @@ class _Judgement:
         spoken = [self.silences.get((source, partner)) for source, partner in pairs if partner is not None]
         heard = [state for state in spoken if state is not None]
         if spoken and not heard and any(source in self.watermarks for source, _ in pairs):
-            # nothing at all in the eight weeks that habits are learned from: gone, unless the whole source paused then
+            # nothing at all in the time that habits are learned from: gone, unless the source knows no partners
             heard = [self._long_gone(pairs)]
         return worst([by_source, best(heard)])
 
@@ -211,7 +230,7 @@ class _Judgement:
         return done
 
 
-def _kept(reading: Reading, before: Reading | None) -> Reading:
+def _kept(reading: Reading, before: Before | None) -> Reading:
     """Keep since when a level holds that is not drawn; without a past it is not known."""
     if before is None or before.level is not reading.level:
         return reading

@@ -144,6 +144,15 @@ class Reading:
     remedies: tuple[str, ...] = field(default=())
 
 
+@dataclass(frozen=True)
+class Before:
+    """What an earlier Board said of a KPI and slice: its level, since when, and the days before."""
+
+    level: Level
+    since: datetime | None
+    history: tuple[tuple[str, float | None], ...] = ()
+
+
 FeedState = Literal["fresh", "late", "dead", "unjudged"]
 
 

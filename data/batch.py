@@ -174,7 +174,7 @@ class Batch:
             self._quarantine(released)
             if stored:
                 self._pulse()
-            self._book(marks or {}, cursor)
+            self._book(stored, marks or {}, cursor)
             if activate and self.generation.active_from is None:
                 self._activate(sources)
             elif stored and self.generation.active_from is not None:
@@ -232,15 +232,20 @@ class Batch:
             f'SELECT {partner} AS partner, "{t}" AS moment, recorded_at FROM stage s SEMI JOIN fresh f ON s.row = f.row' for t in times
         )
         self.con.execute(
-            f"INSERT INTO pulses SELECT ?, ?, ?, partner, date_trunc('hour', moment), max(moment), "
-            f"min(coalesce(recorded_at, moment)) FROM ({each}) WHERE moment IS NOT NULL GROUP BY ALL",
-            [self.source.name, self.generation.number, self.number],
+            f"CREATE OR REPLACE TEMP TABLE heard AS SELECT partner, date_trunc('hour', moment) AS hour, max(moment) AS last_at, "
+            f"min(coalesce(recorded_at, moment)) AS known FROM ({each}) WHERE moment IS NOT NULL GROUP BY ALL"
+        )
+        self.con.execute(
+            "INSERT INTO pulses SELECT $source, $generation, $batch, partner, hour, known FROM heard h WHERE NOT EXISTS ("
+            "SELECT 1 FROM pulses p WHERE p.source = $source AND p.generation = $generation AND p.hour = h.hour "
+            "AND p.partner IS NOT DISTINCT FROM h.partner AND p.known <= h.known)",
+            {"source": self.source.name, "generation": self.generation.number, "batch": self.number},
         )
 
-    def _book(self, marks: Mapping[str, str], cursor: str | None) -> None:
+    def _book(self, stored: int, marks: Mapping[str, str], cursor: str | None) -> None:
         here = [self.source.name, self.generation.number, self.number]
-        newest = self.con.execute("SELECT max(last_at) FROM pulses WHERE batch = ?", [self.number]).fetchone()
-        known = self.con.execute("SELECT max(recorded_at) FROM stage").fetchone() if self._staged else None
+        newest = self.con.execute("SELECT max(last_at) FROM heard").fetchone() if stored else None
+        known = self.con.execute("SELECT max(recorded_at) FROM stage").fetchone() if stored else None
         at, recorded = newest[0] if newest else None, known[0] if known else None
         counts = list(asdict(self.tally).values())
         self.con.execute(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -76,13 +74,12 @@ class Loader:
         self._names = [source.name for source in sources]
         self._clock = clock
         self._boundary = boundary
-        self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def load(self, source: Source, progress: Callable[[int, str], None] | None = None) -> Loaded:
         """Pull a source once. `progress` is told (rows so far, what is being read)."""
         loaded = Loaded(source.name)
         started = time.perf_counter()
-        with self._turns[source.name]:
+        with self._warehouse.turns[source.name]:
             run = _Run(self._warehouse, source, self._names, self._clock(), self._boundary, loaded, progress)
             try:
                 run.sql() if source.format == "sql" else run.files()
@@ -95,7 +92,7 @@ class Loader:
         """Try the source's quarantined rows again, as they were written, under its present mapping and contract."""
         loaded = Loaded(source.name)
         started = time.perf_counter()
-        with self._turns[source.name]:
+        with self._warehouse.turns[source.name]:
             _Run(self._warehouse, source, self._names, self._clock(), self._boundary, loaded, None).quarantined()
         loaded.seconds = time.perf_counter() - started
         return loaded

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
+import time
+from collections import defaultdict
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
     from data.settings import Source
 
 SCHEMA_VERSION = "1"
+LOCK_TRIES = 40
+LOCK_PAUSE = 0.25
+"""Seconds between tries to open a file that another command holds: ten in all."""
 _SQL_TYPES = {
     "string": "VARCHAR",
     "int64": "BIGINT",
@@ -52,7 +58,7 @@ CREATE TABLE IF NOT EXISTS quarantine (
     id BIGINT, source VARCHAR, generation BIGINT, batch BIGINT, file VARCHAR, place BIGINT, reason VARCHAR, raw VARCHAR,
     rejected_at TIMESTAMP, readable BOOLEAN, closed_at TIMESTAMP, closed VARCHAR);
 CREATE TABLE IF NOT EXISTS pulses (
-    source VARCHAR, generation BIGINT, batch BIGINT, partner VARCHAR, hour TIMESTAMP, last_at TIMESTAMP, known TIMESTAMP);
+    source VARCHAR, generation BIGINT, batch BIGINT, partner VARCHAR, hour TIMESTAMP, known TIMESTAMP);
 CREATE TABLE IF NOT EXISTS extras (fact VARCHAR, name VARCHAR, type VARCHAR);
 """
 
@@ -82,6 +88,8 @@ class Warehouse:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
         self._connection = _connect(self.path)
         self._writing = threading.RLock()
+        self.turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        """A lock per source: loads of one source take turns, whoever asks for them."""
         self._templates: dict[Any, Template] = {}
         self._prepare()
 
@@ -327,14 +335,21 @@ def duckdb_path(url: str) -> str | None:
 
 
 def _connect(path: str | None) -> duckdb.DuckDBPyConnection:
-    try:
-        return duckdb.connect(path or ":memory:", config={"autoinstall_known_extensions": "false"})
-    except duckdb.IOException as error:
-        if "lock" in str(error).lower():
-            raise WarehouseError(
-                f"{path} is in use by another process that does not answer here; wait for it to end, or stop it"
-            ) from error
-        raise WarehouseError(f"{path} cannot be opened: {str(error).splitlines()[0]}") from error
+    """Open the file; another command may hold it for a moment, so wait a while for it."""
+    for attempt in range(LOCK_TRIES):
+        try:
+            return duckdb.connect(path or ":memory:", config={"autoinstall_known_extensions": "false"})
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower():
+                raise WarehouseError(f"{path} cannot be opened: {str(error).splitlines()[0]}") from error
+            if attempt == LOCK_TRIES - 1:
+                holder = re.search(r"PID (\d+)", str(error))
+                who = f"process {holder[1]}" if holder else "another process"
+                raise WarehouseError(f"{path} is in use by {who}; wait for it to end, or stop it") from error
+            time.sleep(LOCK_PAUSE)
+        except duckdb.Error as error:
+            raise WarehouseError(f"{path} is not a warehouse of Painpoint: {str(error).splitlines()[0]}") from error
+    raise AssertionError("unreachable")
 
 
 def _has_rows(con: duckdb.DuckDBPyConnection, table: str) -> bool:

@@ -58,7 +58,7 @@ def wall_shell(*, title: str, public_url: str | None) -> Any:
                 [
                     html.Div("Connecting ...", id=STATEMENT, role="status"),
                     html.Div(id=TILES, role="list", **{"aria-label": "What hurts, worst first"}),
-                    html.Section(id=UNKNOWN, **{"aria-label": "What could not be judged"}),
+                    html.Section(id=UNKNOWN, hidden=True, **{"aria-label": "What could not be judged"}),
                 ],
                 id="stage",
             ),

@@ -182,7 +182,7 @@ def _limits(
     rules: Rules = []
     for index, entry in enumerate(shape.limits):
         spot = place.at("limits", index)
-        where = _where(entry, by, columns, ("limits", index, "where") in broken, spot)
+        where = _where(entry, by, columns, any(path[:3] == ("limits", index, "where") for path in broken), spot)
         _say_empty(entry, any(path[:2] == ("limits", index) for path in broken), spot)
         rule = LimitRule(where, bound(entry.green, spot.at("green")), bound(entry.red, spot.at("red")))
         if where:

@@ -30,7 +30,8 @@ def read_table(path: Path, place: Place, mend: str) -> Table | None:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        place.say(f"{path} cannot be read ({os.strerror(error.errno or 0)})", mend)
+        what = path if place.table else "the file"
+        place.say(f"{what} cannot be read ({os.strerror(error.errno or 0)})", mend)
         return None
     except UnicodeDecodeError:
         Place(str(path), place.problems).say("the file is not in UTF-8", "save it as UTF-8")

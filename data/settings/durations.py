@@ -23,7 +23,10 @@ def seconds(text: str) -> float:
 def interval_seconds(text: str) -> float | None:
     """Give the seconds between two loads, or None for a cron line; raise ValueError if it is neither."""
     if len(text.split()) == _CRON_FIELDS:
-        CronTrigger.from_crontab(text, timezone=UTC)
+        try:
+            CronTrigger.from_crontab(text, timezone=UTC)
+        except ValueError as error:
+            raise ValueError(f'"{text}" is no cron line ({error})') from error
         return None
     length = seconds(text)
     if length <= 0:

@@ -13,9 +13,10 @@ from data.settings import shapes
 from data.settings.addresses import absolute, store_url, warehouse_url, web_url
 from data.settings.catalogue import Extras, read_catalogue
 from data.settings.document import read_table, substitute
+from data.settings.origin import say_unknown_zone
 from data.settings.problems import Place, suggest
 from data.settings.shapes import Shape, shaped
-from data.settings.sources import Draft, read_sources, say_unknown_zone
+from data.settings.sources import read_sources
 from data.settings.values import Mail, Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from analytics.kpi import Kpi
     from data.settings.document import Table
+    from data.settings.draft import Draft
 
 SHIPPED_KPIS = Path(__file__).parents[2] / "kpis.toml"
 _SECTIONS = ("network", "warehouse", "store", "kpis", "web", "mail", "source")

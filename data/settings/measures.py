@@ -115,7 +115,11 @@ def _figure(shape: Shape, table: dict[str, Any], columns: Columns, place: Place)
         place.say("expected the name of a column", f"write e.g. {mend}")
         return Measure(shape)
     kind = columns.types.get(value)
-    use = "use share for it" if kind == "bool" else f"name a column of numbers, e.g. {mend}"
+    use = (
+        f"use {'count' if shape == 'sum' else 'share'} for it"
+        if kind == "bool"
+        else f"name a column of numbers, e.g. {mend}"
+    )
     columns.find(value, place, _NUMBERS, f"a {shape} needs numbers", use)
     return Measure(shape, column=value, q=table.get("q"))
 

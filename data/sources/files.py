@@ -310,7 +310,7 @@ def _clear_errors(name: str) -> Iterator[None]:
     except (zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
         raise SourceError(f"{name}: the compressed file is damaged ({error}); have it sent again") from None
     except (RuntimeError, NotImplementedError) as error:
-        if isinstance(error, RecursionError):
+        if ".zip/" not in name.lower():
             raise
         raise SourceError(f"{name}: the zip cannot be unpacked ({error}); send it without a password") from None
     except OSError as error:

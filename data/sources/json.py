@@ -90,8 +90,11 @@ def _is_wrapper(line: bytes, source: Source) -> bool:
         value = _DECODER.decode(line.decode())
     except ValueError:
         return _depth(line) > 0
-    lists = [inner for inner in value.values() if isinstance(inner, list)]
-    return len(lists) == 1 and all(isinstance(row, dict) for row in lists[0]) and not set(source.columns) & set(value)
+    lists = [
+        inner for inner in value.values() if isinstance(inner, list) and all(isinstance(row, dict) for row in inner)
+    ]
+    filled = [inner for inner in lists if inner]
+    return len(filled or lists) == 1 and not set(source.columns) & set(value)
 
 
 def _depth(text: bytes) -> int:

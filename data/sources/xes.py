@@ -63,7 +63,7 @@ def _traces(reading: Reading) -> Iterator[list[dict[str, str | None]]]:
             if step == "end" and depth == 1:
                 _forget(element)
     except etree.XMLSyntaxError as error:
-        reason = str(error.msg).partition(", line")[0]
+        reason = " ".join(str(error.msg).partition(", line")[0].split())
         raise SourceError(
             f"{reading.name}: the XML is broken at line {error.lineno} ({reason}); have it exported again",
             permanent=reading.settled,

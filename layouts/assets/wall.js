@@ -292,14 +292,13 @@
     const hidden = [];
     let noted = null;
     const over = () => box.scrollHeight > box.clientHeight + 1 || box.scrollWidth > box.clientWidth + 1;
-    while (over() && nodes.length > hidden.length) {
+    while (over() && hidden.length < nodes.length) {
       const node = nodes[nodes.length - 1 - hidden.length];
       hidden.push(node);
       node.remove();
-      const fresh = note(hidden);
-      if (noted) noted.replaceWith(fresh);
-      else nodes[0].parentNode ? nodes[0].parentNode.append(fresh) : box.append(fresh);
-      noted = fresh;
+      if (noted) noted.remove();
+      noted = note(hidden);
+      box.append(noted);
     }
   }
 
@@ -319,11 +318,11 @@
     list.append(...nodes);
     section.append(el("h2", "", shape("unknown"), `${number(board.counts.unknown)} unknown`), list);
     const beyond = (count) => el("li", "more-lines", `+ ${number(count)} more unknown`);
-    if (board.unknown_more) list.append(beyond(board.unknown_more));
-    const tally = (hidden) => hidden.reduce((sum, node) => sum + Number(node.dataset.count), board.unknown_more);
+    const rest = beyond(board.unknown_more);
+    if (board.unknown_more) list.append(rest);
     dropUntilFits(list, nodes, (hidden) => {
-      list.querySelectorAll(".more-lines").forEach((node) => node.remove());
-      return beyond(tally(hidden));
+      rest.remove(); // from now on the note counts these too
+      return beyond(hidden.reduce((sum, node) => sum + Number(node.dataset.count), board.unknown_more));
     });
   }
 
@@ -430,11 +429,11 @@
     known.beatAt = performance.now();
   }
 
-  function take(board) {
-    known.board = board;
-    const key = `${board.version} ${board.as_of} ${innerWidth}x${innerHeight}`;
-    if (key === drawn) return;
-    drawn = key;
+  // Told apart by what it says: a version is not enough, as a server may come back on an older store.
+  function take(said) {
+    if (said === drawn) return;
+    drawn = said;
+    known.board = JSON.parse(said);
     draw();
   }
 
@@ -445,7 +444,7 @@
     wire.stream = stream;
     stream.addEventListener("board", (event) => {
       hear(null);
-      take(JSON.parse(event.data));
+      take(event.data);
       judgeTrust();
     });
     stream.addEventListener("beat", (event) => {
@@ -486,9 +485,9 @@
       const first = known.beat === null;
       hear(JSON.parse(beat));
       if (answer.status === 200) {
-        const board = await answer.json();
+        const said = await answer.text();
         wire.etag = answer.headers.get("ETag") || "";
-        if (board) take(board);
+        if (said !== "null") take(said);
       }
       if (first) draw();
     } catch {
@@ -529,7 +528,7 @@
   const theme = new URLSearchParams(location.search).get("theme");
   if (theme === "light" || theme === "auto") document.documentElement.dataset.theme = theme;
 
-  addEventListener("resize", () => { if (known.board) take(known.board); });
+  addEventListener("resize", draw);
   draw();
   if (window.EventSource) connect();
   setInterval(() => {

@@ -18,13 +18,67 @@ HOSTILE = '<img src=x onerror="window.owned=1">'
 
 KPIS = [
     ("late_repairs", "Late repairs", "%", 0.05, 0.10, 0.142, "31 of 218 came back later than promised", "add_capacity"),
-    ("tat_p90", "Repair time, slowest tenth", "h", 72.0, 120.0, 171.0, "Parts for 40 % of the orders came late", "Swap 58 devices now"),
-    ("bounce_30d", "Back again within 30 days", "%", 0.03, 0.05, 0.0713, "Half of them are screens by one supplier", "qc_gate"),
-    ("backlog", "Days of backlog", "d", 2.4, 2.85, 4.25, "Intake exceeds output by 6 orders a day", "Bring output to 51.6 a day"),
-    ("part_wait", "Orders waiting for parts", "%", 0.10, 0.20, 0.27, "Display A52 is out of stock at 3 sites", "expedite"),
-    ("customs", "Customs dwell, slowest tenth", "h", 48.0, 72.0, 101.0, "Broker change on 12 November", "Pre-clear with papers a day ahead"),
+    (
+        "tat_p90",
+        "Repair time, slowest tenth",
+        "h",
+        72.0,
+        120.0,
+        171.0,
+        "Parts for 40 % of the orders came late",
+        "Swap 58 devices now",
+    ),
+    (
+        "bounce_30d",
+        "Back again within 30 days",
+        "%",
+        0.03,
+        0.05,
+        0.0713,
+        "Half of them are screens by one supplier",
+        "qc_gate",
+    ),
+    (
+        "backlog",
+        "Days of backlog",
+        "d",
+        2.4,
+        2.85,
+        4.25,
+        "Intake exceeds output by 6 orders a day",
+        "Bring output to 51.6 a day",
+    ),
+    (
+        "part_wait",
+        "Orders waiting for parts",
+        "%",
+        0.10,
+        0.20,
+        0.27,
+        "Display A52 is out of stock at 3 sites",
+        "expedite",
+    ),
+    (
+        "customs",
+        "Customs dwell, slowest tenth",
+        "h",
+        48.0,
+        72.0,
+        101.0,
+        "Broker change on 12 November",
+        "Pre-clear with papers a day ahead",
+    ),
     ("abandoned", "Calls abandoned", "%", 0.05, 0.08, 0.117, "Mondays 8 to 10 are understaffed by 4", None),
-    ("csat", "Customer satisfaction", "", 4.2, 3.9, 3.61, "Mentions of waiting doubled in two weeks", "Call back the 31 unhappy"),
+    (
+        "csat",
+        "Customer satisfaction",
+        "",
+        4.2,
+        3.9,
+        3.61,
+        "Mentions of waiting doubled in two weeks",
+        "Call back the 31 unhappy",
+    ),
 ]
 PARTNERS = ["FixIt Berlin GmbH", "Mumbai Mobile Care", "iRepair Paris 11e", "QuickPhone Leeds", "Taller Central Madrid",
             "Kowalski Serwis Gdańsk", "Lagos Device Clinic", "São Paulo Assistência Técnica Autorizada", "Tokyo 修理センター", "Delhi Gadget Hospital"]  # fmt: skip
@@ -45,7 +99,9 @@ FEEDS = (
 
 def reading(kpi=0, part=(("partner", "FixIt Berlin GmbH"),), level=Level.RED, **changes):
     key, title, unit, green, red, value, reason, remedy = KPIS[kpi % len(KPIS)]
-    days = [(f"2026-11-{day:02d}", red * (0.7 + 0.028 * day + 0.09 * math.sin(day * 1.7 + kpi))) for day in range(1, 25)]
+    days = [
+        (f"2026-11-{day:02d}", red * (0.7 + 0.028 * day + 0.09 * math.sin(day * 1.7 + kpi))) for day in range(1, 25)
+    ]
     made = Reading(
         kpi=key, title=title, family="speed", slice=part, value=value, numerator=31, denominator=218, n=218, unit=unit,
         window=(NOW - timedelta(days=28), NOW), limits=Limits(green, red), level=level, health=Health.OK, stale=False,
@@ -56,7 +112,9 @@ def reading(kpi=0, part=(("partner", "FixIt Berlin GmbH"),), level=Level.RED, **
 
 
 def greens(count, start=0):
-    return [reading(0, (("partner", f"Partner {start + n:03d}"),), Level.GREEN, value=0.03, pain=0.0) for n in range(count)]
+    return [
+        reading(0, (("partner", f"Partner {start + n:03d}"),), Level.GREEN, value=0.03, pain=0.0) for n in range(count)
+    ]
 
 
 def board(readings, version=17, feeds=FEEDS, **changes):
@@ -77,12 +135,24 @@ def pains(count, level, start=0):
 
 def unknowns():
     late = "Source contact_centre has been dead since 24 Nov 04:10."
-    yield from (reading(0, (("partner", f"Tiny {n}"),), Level.UNKNOWN, health=Health.LOW_SAMPLE, reason="12 of 30 rows") for n in range(41))
-    yield from (reading(7, (("partner", f"Tiny {n}"),), Level.UNKNOWN, health=Health.LOW_SAMPLE, reason="2 of 30 rows") for n in range(9))
-    yield from (reading(n, (("partner", PARTNERS[n % 10]),), Level.UNKNOWN, health=Health.DEAD, reason=late) for n in (6, 7, 14, 15))
+    yield from (
+        reading(0, (("partner", f"Tiny {n}"),), Level.UNKNOWN, health=Health.LOW_SAMPLE, reason="12 of 30 rows")
+        for n in range(41)
+    )
+    yield from (
+        reading(7, (("partner", f"Tiny {n}"),), Level.UNKNOWN, health=Health.LOW_SAMPLE, reason="2 of 30 rows")
+        for n in range(9)
+    )
+    yield from (
+        reading(n, (("partner", PARTNERS[n % 10]),), Level.UNKNOWN, health=Health.DEAD, reason=late)
+        for n in (6, 7, 14, 15)
+    )
     yield reading(2, (("partner", "QuickPhone Leeds"),), Level.UNKNOWN, health=Health.LATE,
                   reason="QuickPhone Leeds is silent for 9 h, its usual gap is 2 h")  # fmt: skip
-    yield from (reading(3, (("partner", name),), Level.UNKNOWN, health=Health.NO_DATA, reason="No rows") for name in PARTNERS[:5])
+    yield from (
+        reading(3, (("partner", name),), Level.UNKNOWN, health=Health.NO_DATA, reason="No rows")
+        for name in PARTNERS[:5]
+    )
 
 
 def all_green():
@@ -99,7 +169,15 @@ def busy():
 
 
 def few():
-    return board([*pains(4, Level.RED), *pains(2, Level.TURNING, 5), *pains(3, Level.AMBER, 1), *greens(300), *list(unknowns())[40:55]])
+    return board(
+        [
+            *pains(4, Level.RED),
+            *pains(2, Level.TURNING, 5),
+            *pains(3, Level.AMBER, 1),
+            *greens(300),
+            *list(unknowns())[40:55],
+        ]
+    )
 
 
 def single():
@@ -136,4 +214,7 @@ def small_pool():
     return board([reading(0, (("partner", SMALL),))])
 
 
-BOARDS = {made.__name__: made for made in (all_green, busy, few, single, dead_source, only_unknown, nothing, hostile, small_pool)}
+BOARDS = {
+    made.__name__: made
+    for made in (all_green, busy, few, single, dead_source, only_unknown, nothing, hostile, small_pool)
+}

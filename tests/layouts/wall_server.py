@@ -50,7 +50,9 @@ def main():
     beating.set()
     feed.beat(clock())
     publish(name)
-    app = build_app(feed, title="Painpoint", public_url="https://painpoint.example.com", clock=clock, engine_timeout=timeout)
+    app = build_app(
+        feed, title="Painpoint", public_url="https://painpoint.example.com", clock=clock, engine_timeout=timeout
+    )
     threading.Thread(target=engine, daemon=True).start()
     threading.Thread(target=obey, daemon=True).start()
     Server(app, host="127.0.0.1", port=port, log_level="warning").run()

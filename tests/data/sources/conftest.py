@@ -30,7 +30,7 @@ class Load:
 
 @pytest.fixture
 def source_of(tmp_path):
-    def make(path=None, format="csv", columns=("id",), **more):
+    def make(path=None, format="csv", columns=("id",), **more):  # noqa: A002 - as the settings call it
         fields = tuple((f"field_{i}", Mapping(column=column)) for i, column in enumerate(columns))
         values = {"name": "feed", "fact": "repair_orders", "timezone": "UTC", "folder": tmp_path} | more
         return Source(format=format, fields=fields, path=path, **values)

@@ -2,6 +2,7 @@ import json
 import os
 import time
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -126,12 +127,17 @@ def test_too_many_keys_are_refused(tmp_path, source_of, load):
 
 
 texts = st.text(st.sampled_from('ab"\\[]{},: \n\u00e4'), max_size=6)
-values = st.recursive(st.none() | st.booleans() | st.integers() | texts, lambda inner: st.lists(inner, max_size=3), max_leaves=4)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | texts, lambda inner: st.lists(inner, max_size=3), max_leaves=4
+)
 
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.lists(st.dictionaries(texts, values, max_size=3), max_size=12), st.sampled_from([None, 1]), st.booleans(), st.integers(1, 40)
+    st.lists(st.dictionaries(texts, values, max_size=3), max_size=12),
+    st.sampled_from([None, 1]),
+    st.booleans(),
+    st.integers(1, 40),
 )
 def test_every_shape_reads_the_same_in_blocks_of_any_size(tmp_path_factory, rows, indent, wrapped, block):
     folder = tmp_path_factory.mktemp("json")
@@ -142,7 +148,7 @@ def test_every_shape_reads_the_same_in_blocks_of_any_size(tmp_path_factory, rows
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reader, "_BLOCK", block)
         assert _rows(folder, "list.json") == wanted
-        if rows:
+        if len(rows) > 1:  # a lone object with a list may be a document as well
             assert _rows(folder, "lines.json") == [{"": "0"} | row for row in wanted]
 
 
@@ -158,7 +164,7 @@ def _rows(folder, name):
     for chunk in files[0].chunks():
         assert not chunk.unreadable
         for record in chunk.frame.astype(object).to_dict("records"):
-            found.append({key: None if value != value else value for key, value in record.items()})
+            found.append({key: None if pd.isna(value) else value for key, value in record.items()})
     originals = json.loads((folder / name).read_text()) if name == "list.json" else None
     if originals is None:
         originals = [json.loads(line) for line in (folder / name).read_text().split("\n") if line]

@@ -9,7 +9,6 @@ import fsspec
 import pytest
 
 from data.sources import FileMark, SourceError, columns, pending
-from data.sources.files import PendingFile
 
 OLD = time.time() - 3600
 
@@ -105,11 +104,13 @@ def test_a_file_changed_while_it_is_read_is_an_error_to_try_again(tmp_path, sour
     chunks = file.chunks()
     next(chunks)
     size = path.stat().st_size
-    content = {"rewritten": big(1234), "truncated": b"id\n", "same size": b"id,b\n" + b"9,9\n" * ((size - 5) // 4)}[change]
+    content = {"rewritten": big(1234), "truncated": b"id\n", "same size": b"id,b\n" + b"9,9\n" * ((size - 5) // 4)}[
+        change
+    ]
     with path.open("r+b") as target:
         target.truncate(0)
         target.write(content.ljust(size, b"\n") if change == "same size" else content)
-    with pytest.raises(SourceError, match="a.csv: it changed while it was read; it is read again") as caught:
+    with pytest.raises(SourceError, match=r"a.csv: it changed while it was read; it is read again") as caught:
         list(chunks)
     assert not caught.value.permanent
     with pytest.raises(ValueError, match="not read to its end"):
@@ -131,7 +132,7 @@ def test_a_file_replaced_or_appended_to_while_it_is_read_stays_consistent(tmp_pa
     [file], _ = pending(source_of("a.csv"), {})
     chunks = file.chunks()
     next(chunks)
-    os.replace(write(tmp_path / "new", "id,b\n"), path)
+    write(tmp_path / "new", "id,b\n").replace(path)
     list(chunks)
     assert file.mark().rows == 600_002
 
@@ -170,7 +171,7 @@ def test_a_zip_replaced_before_it_is_read_is_noticed(tmp_path, source_of):
             packed.writestr("b.csv", f"id\n{row}\n")
         if row == "1":
             [file], _ = pending(source_of("a.zip"), {})
-    with pytest.raises(SourceError, match="a.zip/b.csv: it changed while it was read"):
+    with pytest.raises(SourceError, match=r"a.zip/b.csv: it changed while it was read"):
         list(file.chunks())
 
 
@@ -179,7 +180,7 @@ def test_broken_zips_are_named(tmp_path, source_of, load):
         packed.writestr("b.csv", "id\n" + "1\n" * 1000)
     whole = (tmp_path / "a.zip").read_bytes()
     (tmp_path / "a.zip").write_bytes(whole.replace(b"1\n1\n", b"2\n2\n", 1))
-    with pytest.raises(SourceError, match="a.zip/b.csv: the compressed file is damaged"):
+    with pytest.raises(SourceError, match=r"a.zip/b.csv: the compressed file is damaged"):
         load(source_of("a.zip"))
     (tmp_path / "a.zip").write_bytes(whole[:-30])
     assert names(source_of("a.zip"))[1][0].startswith("a.zip: the compressed file is damaged")
@@ -210,7 +211,7 @@ def test_unreadable_places_are_sentences(tmp_path, source_of, load, monkeypatch)
     path = write(tmp_path / "a.csv", "id\n1\n")
     [file], _ = pending(source_of("a.csv"), {})
     path.unlink()
-    with pytest.raises(SourceError, match="a.csv: it cannot be read: No such file or directory") as caught:
+    with pytest.raises(SourceError, match=r"a.csv: it cannot be read: No such file or directory") as caught:
         list(file.chunks())
     assert not caught.value.permanent
     os.mkfifo(tmp_path / "pipe.csv")
@@ -223,4 +224,3 @@ def test_columns_come_from_the_first_file(tmp_path, source_of):
     assert columns(source_of("*.csv")) == ("id", "b")
     write(tmp_path / "a.json", '[{"a": {"b": 1}, "c": 2}]')
     assert columns(source_of("a.json", format="json")) == ("a.b", "c", "id")
-    assert PendingFile.__doc__

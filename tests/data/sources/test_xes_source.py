@@ -52,7 +52,10 @@ def test_the_public_repair_log(source_of, load):
 def test_broken_xml_names_its_line(tmp_path, source_of, load):
     broken = LOG.format(namespace="").replace("</trace>", "</trac>", 1)
     (tmp_path / "a.xes.gz").write_bytes(gzip.compress(broken.encode()))
-    with pytest.raises(SourceError, match=r"a.xes.gz: the XML is broken at line 16 \\(Opening and ending tag mismatch: trace line 7 and trac\\)"):
+    with pytest.raises(
+        SourceError,
+        match=r"a.xes.gz: the XML is broken at line 16 \(Opening and ending tag mismatch: trace line 7 and trac\)",
+    ):
         load(source_of("a.xes.gz", format="xes"))
     (tmp_path / "a.xes").write_text("<html></html>")
     with pytest.raises(SourceError, match="outermost element is <html>"):
@@ -69,7 +72,7 @@ def test_broken_xml_names_its_line(tmp_path, source_of, load):
 def test_entities_are_refused(tmp_path, source_of, load, entity):
     text = f'<!DOCTYPE log [{entity}]><log><trace><event><string key="id" value="&b;"/></event></trace></log>'
     (tmp_path / "a.xes").write_text(text)
-    with pytest.raises(SourceError, match="a.xes: "):
+    with pytest.raises(SourceError, match=r"a.xes: "):
         load(source_of("a.xes", format="xes"))
 
 

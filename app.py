@@ -1,0 +1,310 @@
+"""Painpoint's composition root and command line: joins settings, warehouse, store, schedule and web; reads the clock."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from data.commands import DONE, FAILED, WRONG_INPUT, run_command
+from data.service import Service, ask, socket_folder
+from data.session import Session
+from data.settings import Settings, SettingsError, load_settings, role_problem
+from data.store import StoreError
+from data.warehouse import WarehouseError
+
+DEMO = Path(__file__).parent / "var" / "demo"
+DEFAULT = Path("settings.toml")
+
+app = typer.Typer(
+    name="painpoint",
+    help="Shows where an after-sales network hurts, hides what is fine, and says what it does not know.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+quarantine = typer.Typer(help="The rejected rows with their reasons.", invoke_without_command=True)
+app.add_typer(quarantine, name="quarantine")
+
+SettingsOption = Annotated[
+    Path | None, typer.Option("--settings", help="The settings file; settings.toml if there is one, else the demo network.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document; progress goes to stderr.")]
+AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Judge as of this ISO time; without a zone it is the network's.")]
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+class Terminal:
+    """Prints results to stdout and everything else to stderr; draws progress where somebody can see it."""
+
+    def __init__(self) -> None:
+        self._out = Console(soft_wrap=True, highlight=False, markup=False)
+        self._err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+        self._bar: Progress | None = None
+        self._task: Any = None
+
+    def out(self, text: str) -> None:
+        self.close()
+        # written straight: a console would wrap a JSON document's long lines at the width of the terminal
+        sys.stdout.write(text + "\n")
+
+    def err(self, text: str) -> None:
+        self.close()
+        self._err.print(text)
+
+    def table(self, title: str, columns: list[str], rows: list[list[str]]) -> None:
+        self.close()
+        table = Table(title=title, title_justify="left")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        console = self._out if self._out.is_terminal else Console(width=200, highlight=False, markup=False)
+        console.print(table)
+
+    def progress(self, done: int, total: int | None, what: str) -> None:
+        if not self._err.is_terminal:
+            return
+        if self._bar is None:
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            self._bar = Progress(*columns, console=self._err, transient=True)
+            self._task = self._bar.add_task(what, total=total)
+            self._bar.start()
+        self._bar.update(self._task, completed=done, total=total, description=what)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; give its exit code. Whatever goes wrong is said in a sentence."""
+    terminal = Terminal()
+    try:
+        code = app(arguments, standalone_mode=False)
+    except typer.Exit as stop:
+        return int(stop.exit_code)
+    except typer.Abort:
+        return WRONG_INPUT
+    except SettingsError as error:
+        for problem in error.problems:
+            terminal.err(problem)
+        return WRONG_INPUT
+    except (WarehouseError, StoreError, OSError) as error:
+        terminal.err(str(error))
+        return FAILED
+    except KeyboardInterrupt:
+        return FAILED
+    except Exception as error:
+        usage = getattr(error, "format_message", None)
+        if usage is not None:  # every usage error of the command line
+            terminal.err(f"{usage()} See --help.")
+            return WRONG_INPUT
+        logging.getLogger(__name__).debug("failed", exc_info=True)
+        if os.environ.get("PAINPOINT_TRACEBACK"):
+            raise
+        terminal.err(f"This failed through a fault of Painpoint's: {type(error).__name__}: {error}. Set PAINPOINT_TRACEBACK=1 to see where.")
+        return FAILED
+    return int(code or DONE)
+
+
+def find_settings(path: Path | None) -> Path:
+    """Give the settings file: the one named, settings.toml here, or the demo's, which is written if it is not there."""
+    if path is not None:
+        return path
+    if DEFAULT.exists():
+        return DEFAULT
+    if not (DEMO / "settings.toml").exists():
+        write_demo(DEMO, partners=12, days=90, seed=1)
+    return DEMO / "settings.toml"
+
+
+def write_demo(out: Path, *, partners: int, days: int, seed: int) -> None:
+    from data.demo import write_network  # noqa: PLC0415  # only the demo needs it
+
+    terminal = Terminal()
+    try:
+        write_network(
+            out, partners=partners, days=days, seed=seed, now=clock(),
+            progress=lambda share, what: terminal.progress(round(share * 100), 100, what),
+        )
+    finally:
+        terminal.close()
+
+
+def execute(name: str, options: dict[str, Any], path: Path | None) -> int:
+    """Run a command here, or let the running product do it, which holds the warehouse then."""
+    terminal = Terminal()
+    try:
+        settings = load_settings(find_settings(path), os.environ)
+        request = {"command": name, "options": options, "settings": str(settings.path.absolute()), "environ": dict(os.environ)}
+        code = ask(socket_folder(settings), request, terminal)
+        if code is not None:
+            return code
+        session = Session.open(settings, clock)
+        try:
+            return run_command(name, options, session, terminal)
+        finally:
+            session.close()
+    finally:
+        terminal.close()
+
+
+@app.command()
+def run(
+    settings: SettingsOption = None,
+    port: Annotated[int | None, typer.Option(help="Serve the pages on this port.", min=0, max=65535)] = None,
+    role: Annotated[str, typer.Option(help="all, or web or worker: one half of it, beside others.")] = "all",
+) -> int:
+    """Load, judge and serve the wall until stopped."""
+    if role not in ("all", "web", "worker"):
+        raise typer.BadParameter(f"{role!r} is none; choose all, web or worker", param_hint="--role")
+    path = find_settings(settings)
+    loaded = load_settings(path, os.environ)
+    problem = role_problem(loaded, role)
+    if problem is not None:
+        raise SettingsError([problem])
+    return serve(loaded, port if port is not None else loaded.web_port)
+
+
+def serve(settings: Settings, port: int) -> int:
+    """Run the whole product in this process until SIGTERM or SIGINT."""
+    import uvicorn  # noqa: PLC0415  # the other commands start a second faster without the web
+
+    from data.schedule import Engine  # noqa: PLC0415
+    from layouts.feed import BoardFeed  # noqa: PLC0415
+    from layouts.web import build_app  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for chatty in ("apscheduler", "alembic", "uvicorn.access"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    session = Session.open(settings, clock)
+    feed = BoardFeed()
+    engine = Engine(session, feed.publish, feed.beat)
+    service = Service(session, lambda _: engine.wake())
+    if (settings.path.absolute().parent / "systems").is_dir():
+        _play_demo(settings.path.absolute().parent, engine)
+    web = build_app(feed, title=settings.network, public_url=settings.public_url, clock=clock)
+    server = uvicorn.Server(uvicorn.Config(web, host=settings.web_host, port=port, log_level="warning", timeout_graceful_shutdown=3))
+
+    def stop(*_: object) -> None:
+        feed.close()
+        server.should_exit = True
+
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, stop)
+    service.start()
+    engine.start()
+    Terminal().err(f"{settings.network}: the wall is at http://{settings.web_host}:{port}")
+    try:
+        server.run()
+    finally:
+        service.stop()
+        engine.stop()
+        session.close()
+    return DONE if server.started else FAILED
+
+
+def _play_demo(folder: Path, engine: Any) -> None:
+    """Let the demo's partner systems go on writing while the product runs."""
+    from data.demo import LiveNetwork  # noqa: PLC0415
+
+    network = LiveNetwork(folder)
+    engine.every(1.0, lambda: network.advance(clock()), "demo")
+
+
+@app.command()
+def load(
+    sources: Annotated[list[str] | None, typer.Argument(help="The sources to pull; all if none is named.")] = None,
+    settings: SettingsOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Pull each source once and say where its rows went."""
+    return execute("load", {"sources": sources or [], "json": json}, settings)
+
+
+@app.command()
+def board(
+    as_of: AsOfOption = None,
+    version: Annotated[int | None, typer.Option(help="Print this Board as it was judged.")] = None,
+    kpi: Annotated[list[str] | None, typer.Option(help="Judge only this KPI; may be given several times.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Print what is green too.")] = False,
+    settings: SettingsOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Judge and print the pain points."""
+    options = {"as_of": as_of, "version": version, "kpis": kpi or [], "all": all_, "json": json}
+    return execute("board", options, settings)
+
+
+@app.command()
+def check(settings: SettingsOption = None) -> int:
+    """Say every mistake in the settings, the KPIs and the sources, with its mend."""
+    from data.check import check_file  # noqa: PLC0415
+
+    path = find_settings(settings)
+    problems = check_file(path, os.environ)
+    for problem in problems:
+        sys.stdout.write(problem + "\n")
+    if problems:
+        return WRONG_INPUT
+    loaded = load_settings(path, os.environ)
+    sys.stdout.write(f"{path}: {len(loaded.sources)} sources and {len(loaded.kpis)} KPIs are in order.\n")
+    return DONE
+
+
+@app.command()
+def explain(
+    kpi: Annotated[str, typer.Argument(help="The key of the KPI.")],
+    slice_: Annotated[list[str] | None, typer.Option("--slice", help="name=value; several make a finer slice.")] = None,
+    as_of: AsOfOption = None,
+    settings: SettingsOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Say why a KPI of a slice has its level."""
+    return execute("explain", {"kpi": kpi, "slice": slice_ or [], "as_of": as_of, "json": json}, settings)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="The folder to write to.")],
+    partners: Annotated[int, typer.Option(help="How many partners.", min=1)] = 12,
+    days: Annotated[int, typer.Option(help="How many days of history.", min=1)] = 90,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same network.")] = 1,
+) -> int:
+    """Write a simulated network's systems, its settings and its truth."""
+    write_demo(out, partners=partners, days=days, seed=seed)
+    sys.stdout.write(f"Written; now: python app.py run --settings {out / 'settings.toml'}\n")
+    return DONE
+
+
+@quarantine.callback()
+def list_quarantine(context: typer.Context, settings: SettingsOption = None, json: JsonOption = False) -> None:
+    """List the rejected rows with their reasons."""
+    context.obj = settings
+    if context.invoked_subcommand is None:
+        raise typer.Exit(execute("quarantine", {"json": json}, settings))
+
+
+@quarantine.command()
+def replay(context: typer.Context, settings: SettingsOption = None, json: JsonOption = False) -> int:
+    """Try the rejected rows again, after a mend."""
+    return execute("quarantine replay", {"json": json}, settings or context.obj)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,231 @@
+"""What the commands do, whoever runs them: the command line itself, or the running product on its behalf."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from analytics.board import reading_json
+from analytics.explain import explanation
+from analytics.wording import figure, limit, place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from analytics.board import Board
+    from data.loaders import Loaded
+    from data.session import Session
+
+DONE, WRONG_INPUT, FAILED = 0, 1, 2
+COUNTS = ("read", "stored", "duplicate", "ignored", "quarantined", "adjusted", "unmapped")
+
+
+class Reporter(Protocol):
+    """Where a command's words go: results to `out`, everything about the way there to the others."""
+
+    def out(self, text: str) -> None: ...
+
+    def table(self, title: str, columns: list[str], rows: list[list[str]]) -> None: ...
+
+    def err(self, text: str) -> None: ...
+
+    def progress(self, done: int, total: int | None, what: str) -> None: ...
+
+
+class UsageError(Exception):
+    """What was asked for cannot be done as asked; the message says why and what can."""
+
+
+def run_command(name: str, options: dict[str, Any], session: Session, to: Reporter) -> int:
+    """Run a command by its name; give its exit code."""
+    try:
+        return COMMANDS[name](session, options, to)
+    except UsageError as error:
+        to.err(str(error))
+        return WRONG_INPUT
+
+
+def load(session: Session, options: dict[str, Any], to: Reporter) -> int:
+    """Pull each source once, or those that are named."""
+    wanted = options["sources"] or session.names
+    unknown = [name for name in wanted if session.source(name) is None]
+    if unknown:
+        raise UsageError(f"There is no source {unknown[0]!r}; the settings name {', '.join(session.names) or 'none'}.")
+    loader = session.loader()
+    done = []
+    for source in session.settings.sources:
+        if source.name in wanted:
+
+            def progress(rows: int, what: str, name: str = source.name) -> None:
+                to.progress(rows, None, f"{name}: {what}")
+
+            done.append(loader.load(source, progress))
+    return _report_loads(done, options["json"], to)
+
+
+def _report_loads(done: list[Loaded], as_document: bool, to: Reporter) -> int:  # noqa: FBT001  # one caller, by name below
+    if as_document:
+        to.out(_document({"sources": [each.as_json() for each in done]}))
+    else:
+        rows = []
+        for each in done:
+            counts = each.as_json()
+            rows.append([each.name, *[f"{counts[name]:,}" for name in COUNTS], f"{each.seconds:.1f}"])
+        to.table("Loaded", ["source", *COUNTS, "seconds"], rows)
+    for each in done:
+        if each.error:
+            to.err(f"{each.name}: {each.error}")
+    return FAILED if any(each.error for each in done) else DONE
+
+
+def board(session: Session, options: dict[str, Any], to: Reporter) -> int:
+    """Judge and print the pain points, or print a Board that was judged before."""
+    keys = _known_kpis(session, options["kpis"])
+    if options["version"] is not None:
+        stored = session.store.board(options["version"])
+        if stored is None:
+            known = session.store.versions()
+            span = f"versions {known[0]} to {known[-1]} are (older ones thin out)" if known else "none is yet"
+            raise UsageError(f"Board {options['version']} is not stored; {span}.")
+        document = stored.document
+    else:
+        judge = session.judge(keys)
+        judge.progress = to.progress
+        judged = session.look(judge, parse_moment(options["as_of"], session))
+        document = session.keep(judged, live=options["as_of"] is None and not keys).document
+    readings = [r for r in document["readings"] if not keys or r["kpi"] in keys]
+    shown = [r for r in readings if options["all"] or r["level"] != "green"]
+    document = document | {"readings": shown}
+    if options["json"]:
+        to.out(_document(document))
+    else:
+        _print_board(document, to)
+    return DONE
+
+
+def _known_kpis(session: Session, keys: list[str]) -> list[str]:
+    known = [kpi.key for kpi in session.settings.kpis]
+    for key in keys:
+        if key not in known:
+            raise UsageError(f"There is no KPI {key!r}; the catalogue {session.settings.kpis_path} has {', '.join(known)}.")
+    return keys
+
+
+def parse_moment(text: str | None, session: Session) -> datetime | None:
+    """Read an ISO time; without a zone it takes the network's."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not an ISO 8601 time; write it like 2026-11-22T14:00 or 2026-11-22T14:00Z.") from error
+    zoned = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(session.settings.timezone))
+    return zoned.astimezone(UTC)
+
+
+def _print_board(document: dict[str, Any], to: Reporter) -> None:
+    rows = []
+    for r in document["readings"]:
+        where = place(tuple(r["slice"].items()))
+        bound = r["limits"]["red"]
+        shown = limit(tuple(bound) if isinstance(bound, list) else bound, r["unit"])
+        level = r["level"] + (" (stale)" if r["stale"] else "")
+        value = figure(r["value"], r["unit"])
+        rows.append([level, r["title"], where, value, shown, f"{r['pain']:.0f}", f"{r['n']:.0f}", r["reason"]])
+    to.table(f"Board {document['version']} as of {document['as_of']}", _COLUMNS, rows)
+    counts = document["counts"]
+    unknown = ", ".join(f"{number} {why.replace('_', ' ')}" for why, number in counts["unknown_by"].items())
+    to.out(
+        f"{counts['judged']} judged: {counts['red']} red, {counts['turning']} turning, {counts['amber']} amber, "
+        f"{counts['green']} green, {counts['unknown']} unknown" + (f" ({unknown})" if unknown else "")
+    )
+    for feed in document["sources"]:
+        error = f"; last load failed: {feed['error']}" if feed["error"] else ""
+        to.out(f"source {feed['name']}: {feed['state']}, newest event {feed['watermark'] or 'none'}{error}")
+
+
+_COLUMNS = ["level", "KPI", "place", "value", "red limit", "customers", "n", "reason"]
+
+
+def explain(session: Session, options: dict[str, Any], to: Reporter) -> int:
+    """Say why a KPI of a slice has its level."""
+    (key,) = _known_kpis(session, [options["kpi"]])
+    kpi = next(kpi for kpi in session.settings.kpis if kpi.key == key)
+    slice_ = tuple(sorted(_pair(text) for text in options["slice"]))
+    judge = session.judge([key])
+    moment = parse_moment(options["as_of"], session) or session.clock()
+    judged = session.look(judge, moment)
+    reading = next((r for r in judged.readings if r.slice == slice_), None)
+    if reading is None:
+        raise UsageError(_no_slice(judged, slice_))
+    with session.warehouse.reader(session.names, moment) as view:
+        document = reading_json(reading) | explanation(judge, view, kpi, reading, moment)
+    if options["json"]:
+        to.out(_document(document))
+        return DONE
+    to.out(f"{reading.title}, {place(slice_)}: {reading.level.value}. {reading.reason}")
+    for name in ("formula", "limits_from", "health_reason", "evidence_method"):
+        to.out(f"{name.replace('_', ' ')}: {document[name]}")
+    rows = [[str(value) for value in row.values()] for row in document["rows"][:20]]
+    columns = list(document["rows"][0]) if document["rows"] else ["key"]
+    to.table(f"Rows behind it ({document['rows_total']} in all)", columns, rows)
+    return DONE
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, found, value = text.partition("=")
+    if not found:
+        raise UsageError(f"--slice {text!r} is not of the form name=value; write e.g. --slice partner='Fixpoint Lyon'.")
+    return name, value
+
+
+def _no_slice(judged: Board, slice_: tuple[tuple[str, str], ...]) -> str:
+    names = {name for name, _ in slice_}
+    near = [place(r.slice) for r in judged.readings if {name for name, _ in r.slice} == names][:10]
+    if not near:
+        groups = sorted({", ".join(name for name, _ in r.slice) or "the whole network" for r in judged.readings})
+        return f"This KPI is not judged by {', '.join(sorted(names))}; it is by {'; '.join(groups)}."
+    return f"This KPI has no slice {place(slice_)}; among those it has are {'; '.join(near)}."
+
+
+def quarantine(session: Session, options: dict[str, Any], to: Reporter) -> int:
+    """List the rejected rows with their reasons."""
+    con = session.warehouse.cursor()
+    found = con.execute(
+        "SELECT id, source, file, place, reason, raw, rejected_at, batch FROM quarantine WHERE closed_at IS NULL ORDER BY id"
+    ).fetchall()
+    con.close()
+    names = ("id", "source", "file", "row", "reason", "raw", "rejected_at", "batch")
+    rows = [dict(zip(names, row, strict=True)) | {"rejected_at": row[6].isoformat() + "Z"} for row in found]
+    if options["json"]:
+        to.out(_document({"count": len(rows), "rows": rows}))
+    elif rows:
+        to.table("Quarantine", ["source", "file", "row", "reason"], [[str(r[n]) for n in ("source", "file", "row", "reason")] for r in rows])
+        to.out(f"{len(rows)} rows. Mend the source or the settings; `quarantine replay` then tries them again.")
+    else:
+        to.out("The quarantine is empty.")
+    return DONE
+
+
+def replay(session: Session, options: dict[str, Any], to: Reporter) -> int:
+    """Try the quarantined rows again under the present settings."""
+    loader = session.loader()
+    return _report_loads([loader.replay(source) for source in session.settings.sources], options["json"], to)
+
+
+def _document(document: dict[str, Any]) -> str:
+    """Write JSON; orjson turns NaN into null."""
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode()
+
+
+COMMANDS: dict[str, Callable[[Session, dict[str, Any], Reporter], int]] = {
+    "load": load,
+    "board": board,
+    "explain": explain,
+    "quarantine": quarantine,
+    "quarantine replay": replay,
+}
+

@@ -1,0 +1,158 @@
+"""The running product: loaders on their schedules, a judgement after every load, housekeeping at night."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from analytics.board import as_json, past
+from data.session import same_picture
+from data.settings import interval_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from analytics.board import Board
+    from data.session import Session
+    from data.settings import Source
+
+log = logging.getLogger(__name__)
+
+TICK = 5.0
+"""Seconds between judgements when nothing was loaded: feeds age, days begin."""
+FIRST_RETRY, LONGEST_RETRY = 5.0, 600.0
+
+
+@dataclass
+class _Failing:
+    """How often in a row a source failed, and until when it is left alone."""
+
+    times: int = 0
+    until: datetime | None = None
+
+
+@dataclass
+class Engine:
+    """Loads and judges until it is stopped. `publish` gets every new Board, `beat` the moment of every judgement."""
+
+    session: Session
+    publish: Callable[[Board], None]
+    beat: Callable[[datetime], None]
+    errors: dict[str, str] = field(default_factory=dict)
+    _failing: dict[str, _Failing] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._loader = self.session.loader()
+        self._judge = self.session.judge()
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._document = self._last_document()
+        self._scheduler = BackgroundScheduler(
+            timezone=self.session.settings.timezone,
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            executors={"default": {"type": "threadpool", "max_workers": max(4, len(self.session.settings.sources) + 2)}},
+        )
+        self._thread = threading.Thread(target=self._judging, name="judging", daemon=True)
+
+    def _last_document(self) -> dict[str, object]:
+        newest = self.session.store.newest()
+        return newest.document if newest else {"readings": []}
+
+    def every(self, seconds: float, what: Callable[[], object], name: str) -> None:
+        """Run something else on the same schedule."""
+        self._scheduler.add_job(what, IntervalTrigger(seconds=seconds), id=name, next_run_time=self.session.clock())
+
+    def start(self) -> None:
+        for source in self.session.settings.sources:
+            self._scheduler.add_job(
+                self._load, _trigger(source, self.session.settings.timezone), [source],
+                id=f"load {source.name}", next_run_time=self.session.clock(),
+            )
+        self.every(3600, lambda: self.session.store.prune(self.session.clock()), "housekeeping")
+        self._scheduler.start()
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Ask for a judgement at once."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Let what is under way end, then stop."""
+        self._stop.set()
+        self._wake.set()
+        self._scheduler.shutdown(wait=True)
+        self._thread.join()
+
+    def _load(self, source: Source) -> None:
+        failing = self._failing.setdefault(source.name, _Failing())
+        if self._stop.is_set() or (failing.until is not None and self.session.clock() < failing.until):
+            return
+        try:
+            loaded = self._loader.load(source)
+            error = loaded.error
+            news = bool(loaded.tally.read)
+        except Exception as fault:
+            log.exception("source %s could not be loaded", source.name)
+            error, news = f"{type(fault).__name__}: {fault}", False
+        if error is None:
+            news |= self.errors.pop(source.name, None) is not None
+            failing.times, failing.until = 0, None
+        else:
+            news |= self.errors.get(source.name) != error
+            if self.errors.get(source.name) != error:
+                log.warning("source %s: %s", source.name, error)
+            self.errors[source.name] = error
+            self._retry(source, failing)
+        if news:
+            self.wake()
+
+    def _retry(self, source: Source, failing: _Failing) -> None:
+        """Try a failed source again, after a pause that doubles; its own schedule rests meanwhile."""
+        pause = min(FIRST_RETRY * 2**failing.times, LONGEST_RETRY)
+        failing.times += 1
+        failing.until = self.session.clock() + timedelta(seconds=pause)
+        if not self._stop.is_set():
+            self._scheduler.add_job(
+                self._load, DateTrigger(failing.until + timedelta(seconds=0.05)), [source],
+                id=f"retry {source.name}", replace_existing=True,
+            )
+
+    def _judging(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._judge_once()
+            except Exception:
+                # no beat follows, so that the wall and /healthz say that the engine is dead until it recovers
+                log.exception("the network could not be judged")
+            self._wake.wait(TICK)
+            # loads that end together are judged together
+            time.sleep(0.05)
+            self._wake.clear()
+
+    def _judge_once(self) -> None:
+        moment = self.session.clock()
+        with self.session.warehouse.reader(self.session.names) as view:
+            board = self._judge.board(view, moment, 0, past(self._document), dict(self.errors))
+        document = as_json(board)
+        if self._document.get("version") is None or not same_picture(document, self._document):
+            stored = self.session.store.add(moment, board.batch, live=True, document=document)
+            self._document = stored.document
+            self.publish(replace(board, version=stored.version))
+        self.beat(moment)
+
+
+def _trigger(source: Source, timezone: str) -> IntervalTrigger | CronTrigger:
+    seconds = interval_seconds(source.every)
+    if seconds is None:
+        return CronTrigger.from_crontab(source.every, timezone=timezone)
+    return IntervalTrigger(seconds=seconds)

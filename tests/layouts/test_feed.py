@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import asyncio
+import gzip
+import threading
+import zlib
+
+import orjson
+from wall_boards import all_green, board, busy, few, reading
+
+from layouts.feed import GZIP_HEADER, BoardFeed, Event, Snapshot
+
+
+def test_bodies_are_the_same_plain_and_packed():
+    snapshot = Snapshot(busy())
+    for body in (snapshot.wall, snapshot.api, snapshot.whole()):
+        assert gzip.decompress(body.packed) == body.plain
+    assert orjson.loads(snapshot.event.plain.split(b"data: ")[1]) == orjson.loads(snapshot.wall.plain)
+
+
+def test_packed_events_join_to_one_stream_in_any_order():
+    events = [Event.of("beat", b'{"n":%d}' % n) for n in range(20)] + [Snapshot(few()).event]
+    for order in (events, events[::-1]):
+        stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        stream.decompress(GZIP_HEADER)
+        for event in order:  # each must come out whole, without waiting for the next
+            assert stream.decompress(event.packed) == event.plain
+
+
+def test_greens_are_prepared_once_and_only_when_asked_for():
+    snapshot = Snapshot(all_green())
+    assert orjson.loads(snapshot.api.plain)["readings"] == []
+    assert "_whole" not in vars(snapshot)
+    assert snapshot.whole() is snapshot.whole()
+    assert len(orjson.loads(snapshot.whole().plain)["readings"]) == 312
+
+
+def test_boards_of_one_version_differ_in_their_etag():
+    assert Snapshot(all_green()).wall.etag != Snapshot(board([reading()])).wall.etag
+    assert Snapshot(all_green()).wall.etag == Snapshot(all_green()).wall.etag
+
+
+def test_a_change_from_another_thread_wakes_every_viewer_once():
+    async def story():
+        feed = BoardFeed()
+        bells = [feed.bell() for _ in range(100)]
+        assert len(set(map(id, bells))) == 1
+        threading.Thread(target=feed.publish, args=(all_green(),)).start()
+        await asyncio.wait_for(bells[0], 5)
+        assert feed.latest.version == 17
+        assert feed.bell() is not bells[0]
+
+    asyncio.run(story())
+
+
+def test_a_closed_loop_does_not_disturb_the_judging_thread():
+    feed = BoardFeed()
+
+    async def leave():
+        feed.bell()
+
+    asyncio.run(leave())
+    feed.publish(all_green())
+    assert feed.latest is not None

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+from wall_boards import BOARDS, NOW, all_green, board, busy, feed, greens, pains, reading, unknowns
+
+from analytics.board import as_json
+from analytics.kpi import Health, Level
+from layouts.feed import encode
+from layouts.wall import MOST_LINES, MOST_TILES, unknown_lines, wall_payload
+
+
+def test_figures_are_those_of_the_api():
+    made = busy()
+    api = {(r["kpi"], str(r["slice"]), r["level"]): r for r in as_json(made)["readings"]}
+    payload = wall_payload(made)
+    assert payload["counts"] == as_json(made)["counts"]
+    for tile in payload["tiles"]:
+        same = api[tile["kpi"], str(tile["slice"]), tile["level"]]
+        for name in ("value", "pain", "reason", "since", "trend", "unit", "stale", "title"):
+            assert tile[name] == same[name]
+        assert tile["limits"] == [same["limits"]["red"]]
+
+
+def test_no_green_is_drawn_and_tiles_keep_their_rank():
+    tiles = wall_payload(busy())["tiles"]
+    assert [tile["level"] for tile in tiles] == ["red"] * 18 + ["turning"] * 5 + ["amber"] * 7
+    reds = [tile["pain"] for tile in tiles if tile["level"] == "red"]
+    assert reds == sorted(reds, reverse=True)
+
+
+def test_what_does_not_fit_is_counted():
+    payload = wall_payload(board([*pains(58, Level.RED), *pains(4, Level.TURNING), *pains(9, Level.AMBER)]))
+    assert len(payload["tiles"]) == MOST_TILES
+    assert payload["more"] == {"red": 0, "turning": 2, "amber": 9}
+
+
+def test_a_stale_tile_is_dated_by_the_feed_its_reason_names():
+    feeds = (feed("parcels", timedelta(hours=1), "late"), feed("parcels_dhl", timedelta(hours=3), "dead"))
+    named = reading(stale=True, health=Health.DEAD, reason="parcels_dhl is dead")
+    silent = reading(1, stale=True, health=Health.LATE, reason="The partner is silent")
+    tiles = wall_payload(board([named, silent], feeds=feeds))["tiles"]
+    assert {tile["kpi"]: tile["data_at"] for tile in tiles} == {"late_repairs": "2026-11-24T10:03:10Z", "tat_p90": None}
+
+
+def test_all_green_has_nothing_to_draw():
+    payload = wall_payload(all_green())
+    assert (payload["tiles"], payload["unknown"]) == ([], [])
+    assert payload["counts"]["green"] == payload["counts"]["judged"] == 312
+
+
+def test_unknowns_are_folded_by_cause_and_by_kpi():
+    assert [(line["health"], line["count"], line["text"]) for line in unknown_lines(unknowns())] == [
+        ("dead", 4, "4 blind: Source contact_centre has been dead since 24 Nov 04:10. Affects Calls abandoned, Customer satisfaction"),
+        ("late", 1, "Back again within 30 days: QuickPhone Leeds is silent for 9 h, its usual gap is 2 h."),
+        ("no_data", 5, "Days of backlog: 5 partners without data (FixIt Berlin GmbH, Mumbai Mobile Care, iRepair Paris 11e and 2 more)"),
+        ("low_sample", 41, "Late repairs: 41 partners with too small a sample"),
+        ("low_sample", 9, "Customer satisfaction: 9 partners with too small a sample"),
+    ]  # fmt: skip
+
+
+def test_one_unknown_is_named():
+    (line,) = unknown_lines([reading(level=Level.UNKNOWN, health=Health.LOW_SAMPLE)])
+    assert line["text"] == "Late repairs: FixIt Berlin GmbH with too small a sample"
+
+
+def test_forty_silent_partners_are_one_line():
+    silent = [
+        reading(0, (("partner", f"P{n}"),), Level.UNKNOWN, health=Health.DEAD, reason=f"P{n} is silent for {n} h")
+        for n in range(40)
+    ]
+    (line,) = unknown_lines(silent)
+    assert line["count"] == 40
+    assert line["text"].startswith("Late repairs: 40 partners: ")
+
+
+HEALTHS = st.sampled_from([Health.LATE, Health.DEAD, Health.LOW_SAMPLE, Health.NO_DATA])
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 7), st.text(max_size=3), HEALTHS, st.sampled_from(["a", "b", ""])), max_size=60)
+)
+def test_no_unknown_is_ever_left_out_of_the_counts(rows):
+    readings = [
+        reading(kpi, (("partner", name),), Level.UNKNOWN, health=health, reason=reason)
+        for kpi, name, health, reason in rows
+    ]
+    payload = wall_payload(board(readings))
+    assert sum(line["count"] for line in payload["unknown"]) + payload["unknown_more"] == len(rows)
+    assert len(payload["unknown"]) <= MOST_LINES
+
+
+def test_every_board_is_json_without_nan():
+    for name, make in BOARDS.items():
+        assert b"NaN" not in encode(wall_payload(make())), name
+    odd = replace(reading(), value=math.nan, history=(("2026-11-01", math.nan), ("2026-11-02", None)), pain=math.inf)
+    assert b"NaN" not in encode(wall_payload(board([odd])))
+
+
+def test_a_full_wall_stays_small():
+    payload = wall_payload(board([*pains(200, Level.RED), *greens(3000), *unknowns()], as_of=NOW))
+    assert len(encode(payload)) < 60_000

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+
+from analytics.kpi import SMALL
+from layouts import wording
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0"), (0.042, "0.042"), (4.25, "4.25"), (4.0, "4"), (14.16, "14.2"), (312.4, "312"), (12400, "12,400"),
+     (-0.0001, "0"), (100, "100"), (float("nan"), "?")],
+)  # fmt: skip
+def test_figure(number, text):
+    assert wording.figure(number) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "bound", "unit", "said"),
+    [
+        (0.142, 0.10, "%", ("14.2 %", "10 %")),
+        (30.0, 24.0, "h", ("30 h", "24 h")),
+        (171.0, 120.0, "h", ("7.12 d", "5 d")),
+        (20.0, 72.0, "h", ("0.833 d", "3 d")),
+        (3.61, 3.9, "", ("3.61", "3.9")),
+        (None, 0.1, "%", ("?", "10 %")),
+        (1.7, (0.6, 1.6), "", ("1.7", "0.6 to 1.6")),
+        (1240, 900, "EUR", ("1,240 EUR", "900 EUR")),
+    ],
+)
+def test_a_value_and_its_limit_share_a_unit(value, bound, unit, said):
+    assert wording.value_and_limit(value, bound, unit) == said
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ((), "Whole network"),
+        ((("partner", "FixIt"),), "FixIt"),
+        ((("partner", "iFix"), ("product", "A52")), "iFix, product A52"),
+        ((("country", "IN"),), "Country IN"),
+        ((("partner", SMALL),), "partners too small to judge alone"),
+        ((("service_type", "walk in"),), "Service type walk in"),
+    ],
+)
+def test_place(part, text):
+    assert wording.place(part) == text
+
+
+@pytest.mark.parametrize(
+    ("pain", "text"),
+    [
+        (16.4, "16 customers hurt"),
+        (1.2, "1 customer hurt"),
+        (0.3, "under 1 customer hurt"),
+        (0, ""),
+        (1234, "1,234 customers hurt"),
+    ],
+)
+def test_hurt(pain, text):
+    assert wording.hurt(pain) == text
+
+
+@pytest.mark.parametrize(
+    ("remedy", "text"), [("add_capacity", "Add capacity"), ("Swap 58 now", "Swap 58 now"), ("", "")]
+)
+def test_measure(remedy, text):
+    assert wording.measure(remedy) == text
+
+
+@pytest.mark.parametrize(
+    ("noun", "text"), [("partner", "partners"), ("country", "countries"), ("day", "days"), ("sales", "sales")]
+)
+def test_plural(noun, text):
+    assert wording.plural(noun) == text
