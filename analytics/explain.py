@@ -10,7 +10,7 @@ import pandas as pd
 
 from analytics.history import stored, window
 from analytics.kpi import SMALL
-from analytics.measure import Scan, among, columns_of, rows_of, scope, slice_text
+from analytics.measure import Scan, among, columns_of, needs_bounces, rows_of, scope, slice_text
 from analytics.verdict import limits_for
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _rows(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime
     if SMALL in dict(reading.slice).values():
         return [], int(reading.n)
     sources = tuple(rule.name for rule in judge.feeds if rule.fact == kpi.fact)
-    table = view.fact(kpi.fact)
+    table = view.fact(kpi.fact, bounces=needs_bounces(kpi))
     times: dict[str, datetime | None] = {"now": moment}
     times["from"], times["to"] = window(moment, kpi.window_days, judge.zone)
     times |= {f"watermark:{name}": at for name, at in view.watermarks().items()}
@@ -102,7 +102,7 @@ def _rows(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime
         return counted.select("key", *columns, "rows_total").order_by("key").limit(MOST_ROWS)
 
     texts = [slice_text(by, reading.slice)] if by else []
-    found = view.ask(("rows", scan, sources, table.schema()), build, stored(times), texts)
+    found = view.ask(("rows", scan, sources), build, stored(times), texts)
     total = int(found["rows_total"].iloc[0]) if len(found) else 0
     records = found.drop(columns="rows_total").to_dict(orient="records")
     return [{str(name): _plain(value) for name, value in record.items()} for record in records], total

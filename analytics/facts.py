@@ -164,10 +164,13 @@ def column_types(name: str) -> dict[str, Type]:
     return columns | DERIVED.get(name, {})
 
 
+BOUNCE_COLUMNS = frozenset({f"bounced_{days}d" for days in BOUNCE_DAYS} | {"first_time_fix"})
+
+
 def derive(name: str, table: Any, now: Any) -> Any:
     """Add a fact's derived columns as they stand at `now`, an Ibis timestamp (UTC without a zone).
 
-    Booleans are null where they are unknown. Formulas: the comments name the columns of the design's section on facts.
+    Booleans are null where they are unknown. The `BOUNCE_COLUMNS` are left to `with_bounces`: they need every order of a device.
     """
     single = FACTS[name].key[0] if len(FACTS[name].key) == 1 else None
     if single:
@@ -229,15 +232,15 @@ def _repair_orders(t: Any, now: Any) -> Any:
     return t
 
 
-def with_bounces(rows: Any, orders: Any) -> Any:
-    """Add `bounced_*` and `first_time_fix` to derived repair orders; `orders` are all of them, `rows` may be fewer.
+def with_bounces(rows: Any) -> Any:
+    """Add `bounced_*` and `first_time_fix` to derived repair orders.
 
     A bounce is the same device received again, by anyone, within the days after its hand-over; it is booked on the order
     handed over. Unknown where the device is not known, was not handed over, or seems handed over before it came in.
     First-time fix: handed over without a failed quality check, a second part request, a reopening or an early bounce,
     and not unsuccessful (`domain.md` Q4).
     """
-    receipts = orders.select(again_device=orders.device_id, again_at=orders.received_at.coalesce(orders.created_at))
+    receipts = rows.select(again_device=rows.device_id, again_at=rows.received_at.coalesce(rows.created_at))
     receipts = receipts.filter(receipts.again_device.notnull() & receipts.again_at.notnull())
     came = rows.received_at.coalesce(rows.created_at)
     sound = rows.device_id.notnull() & rows.hand_back_at.notnull() & ~(came > rows.hand_back_at).fill_null(False)

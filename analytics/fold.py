@@ -27,6 +27,7 @@ IBIS_TYPES: dict[Type, str] = {
 }
 _PLACE = {"source": "string", "generation": "int64", "batch": "int64", "row": "int64", "file": "string", "place": "int64"}
 _IDENTITY = {"key": "string", "recorded_at": "timestamp(6)", "id": "binary"}
+_ARG_MAX: dict[Any, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,21 @@ def fold(plan: FoldPlan, statements: ir.Table, events: ir.Table | None, moment: 
     for part in parts[1:]:
         merged = merged.union(part)
     return _merge(plan, merged)
+
+
+def latest(column: Any, order: Any) -> Any:
+    """Give the non-missing value with the highest order.
+
+    Ibis' own argmax sorts every group and lets a missing value win; DuckDB's arg_max does neither.
+    """
+    type_ = column.type()
+    if type_ not in _ARG_MAX:
+        def arg_max(column, order):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # the engine has the body
+            ...
+
+        arg_max.__annotations__ = {"column": type_, "order": order.type(), "return": type_}
+        _ARG_MAX[type_] = ibis.udf.agg.builtin(arg_max)
+    return _ARG_MAX[type_](column, order)
 
 
 def _is_known(table: ir.Table, moment: Any) -> Any:
@@ -206,7 +222,7 @@ def _merge(plan: FoldPlan, parts: ir.Table) -> ir.Table:
     """Group the parts by key; a running number over their order makes "latest" one cheap comparison."""
     order = [parts.t, parts.recorded_at.asc(nulls_first=True), parts.batch, parts.row]
     parts = parts.mutate(seq=ibis.row_number().over(order_by=order))
-    columns: dict[str, Any] = {"source": parts.source.argmax(parts.seq)}
+    columns: dict[str, Any] = {"source": latest(parts.source, parts.seq)}
     for kind in plan.fact.kinds:
         at = parts[f"{kind}_at"]
         columns |= {f"{kind}_at": at.min(), f"{kind}_last_at": at.max()}
@@ -214,7 +230,7 @@ def _merge(plan: FoldPlan, parts: ir.Table) -> ir.Table:
         happened = parts[f"{kind}_at"].notnull()
         told = parts.same.nunique(where=happened)
         columns[f"{kind}_count"] = told + (happened & parts.same.isnull()).sum().coalesce(0)
-    columns |= {name: parts[name].argmax(parts.seq) for name in plan.attributes}
+    columns |= {name: latest(parts[name], parts.seq) for name in plan.attributes}
     every = [parts[f"{kind}_at"] for kind in plan.fact.kinds]
     columns |= {"first_event_at": parts.t.min(), "last_event_at": ibis.greatest(*every).max()}
     return parts.group_by("key").agg(**columns)

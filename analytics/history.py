@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import ibis
 
 from analytics.kpi import SMALL, Level
-from analytics.measure import Scan, among, figures, rows_of, scope, slice_text
+from analytics.measure import Scan, among, figures, needs_bounces, rows_of, scope, slice_text
 from analytics.verdict import from_row, level_of
 
 if TYPE_CHECKING:
@@ -130,10 +130,10 @@ def _points(
         times[f"from:{i}"], times[f"to:{i}"] = window(datetime(day.year, day.month, day.day, 12, tzinfo=zone), kpi.window_days, zone)
     times |= {"from": times["from:0"], "to": times[f"to:{DAYS - 1}"]}
     times |= {f"watermark:{name}": at for name, at in view.watermarks().items()}
-    table = view.fact(kpi.fact)
+    table = view.fact(kpi.fact, bounces=needs_bounces(kpi))
     scan = Scan(kpi.fact, kpi.day, kpi.window_days, by, (kpi,))
     rows = view.ask(
-        ("history", scan, sources, table.schema()),
+        ("history", scan, sources),
         lambda m: _daily(scan, table, sources, m),
         stored(times),
         [slice_text(by, slice_) for slice_ in slices],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from analytics.board import Board, rank
+from analytics.facts import BOUNCE_COLUMNS
 from analytics.health import FINE, LOOK_BACK, State, best, feed, of_feed, silences, worst
 from analytics.history import histories, stored, window
 from analytics.kpi import SMALL, Before, Health, Kpi, Level, Reading, Slice
@@ -35,7 +36,9 @@ class View(Protocol):
     newest_batch: int
     batch: int
 
-    def fact(self, name: str) -> ir.Table: ...
+    def fact(self, name: str, *, bounces: bool = False) -> ir.Table:
+        """Give the fact with its derived columns, and with those that need every order of a device if asked for."""
+        ...
 
     def ask(
         self,
@@ -138,9 +141,9 @@ class _Judgement:
             fed = [sources[rule.name] for rule in self.judge.feeds if rule.fact == fact]
             return {kpi.key: {(): worst(fed)} for kpi in kpis}
         groups = tuple(dict.fromkeys((*by, "source", "partner")))
-        table = self.view.fact(fact)
-        key = ("presence", fact, by, tuple(kpis), table.schema())
-        rows = self.view.ask(key, lambda m: presence(fact, groups, by, kpis, table, m), self.times(None))
+        bounces = any({c.column for c in kpi.where} & BOUNCE_COLUMNS for kpi in kpis)
+        table = self.view.fact(fact, bounces=bounces)
+        rows = self.view.ask(("presence", fact, by, tuple(kpis)), lambda _: presence(groups, by, kpis, table), {})
         seen: list[dict[Slice, list[tuple[str, str | None]]]] = [defaultdict(list) for _ in kpis]
         columns = [rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in groups]
         holds = [rows[f"k{i}"].fillna(False).astype(bool).tolist() for i in range(len(kpis))]  # noqa: FBT003
@@ -188,11 +191,11 @@ class _Judgement:
 
     def _ask(self, scan: Scan, together: Sequence[Slice] = ()) -> pd.DataFrame:
         """Run a scan; with `together` over the rows of those slices as one group."""
-        table = self.view.fact(scan.fact)
+        table = self.view.fact(scan.fact, bounces=scan.bounces)
         names = tuple(rule.name for rule in self.judge.feeds if rule.fact == scan.fact)
         pooled = bool(together)
         return self.view.ask(
-            ("scan", scan, names, table.schema(), pooled),
+            ("scan", scan, names, pooled),
             lambda m: aggregate(scan, table, names, m, together=pooled),
             self.times(scan.window_days),
             [slice_text(scan.by, slice_) for slice_ in together],

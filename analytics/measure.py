@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from analytics.facts import BOUNCE_DAYS, derive, with_bounces
+from analytics.facts import BOUNCE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from analytics.moments import Moments
 
 SEPARATOR = "\x1f"
-BOUNCE_COLUMNS = frozenset({f"bounced_{days}d" for days in BOUNCE_DAYS} | {"first_time_fix"})
 
 
 @dataclass(frozen=True)
@@ -31,15 +30,24 @@ class Scan:
     by: tuple[str, ...]
     kpis: tuple[Kpi, ...]
 
+    @property
+    def bounces(self) -> bool:
+        return needs_bounces(self.kpis[0])
+
 
 def scans(kpis: Sequence[Kpi]) -> list[Scan]:
     """Sort KPIs into the scans that answer them; the whole network is always one grouping."""
     groups: dict[tuple[Any, ...], list[Kpi]] = {}
     for kpi in kpis:
-        bounces = bool(columns_of(kpi) & BOUNCE_COLUMNS)
+        bounces = needs_bounces(kpi)
         for by in dict.fromkeys(((), *kpi.by)):
             groups.setdefault((kpi.fact, kpi.day, kpi.window_days, by, bounces), []).append(kpi)
     return [Scan(fact, day, window, by, tuple(members)) for (fact, day, window, by, _), members in groups.items()]
+
+
+def needs_bounces(kpi: Kpi) -> bool:
+    """Tell whether a KPI looks at columns that need every order of a device."""
+    return bool(columns_of(kpi) & BOUNCE_COLUMNS)
 
 
 def columns_of(kpi: Kpi) -> set[str]:
@@ -50,12 +58,14 @@ def columns_of(kpi: Kpi) -> set[str]:
 
 
 def rows_of(scan: Scan, facts: ir.Table, sources: Sequence[str], moments: Moments) -> ir.Table:
-    """Give the fact's rows inside the scan's window, derived columns included; maturity is left to each KPI.
+    """Give the rows inside the scan's window, with the columns that its KPIs look at; maturity is left to each KPI.
 
-    Times used: `now`, `from` and `to` (the window, `to` exclusive), `watermark:<source>`.
+    `facts` holds the derived columns. Times used: `from` and `to` (the window, `to` exclusive), `watermark:<source>`.
     """
-    table = derive(scan.fact, facts, moments["now"])
-    rows = table
+    wanted = {"key", "source", *scan.by}.union(*(columns_of(kpi) for kpi in scan.kpis))
+    if scan.day == "snapshot" and scan.fact == "stock_levels":
+        wanted |= {"site", "part", "at"}
+    rows = facts.select(*sorted(wanted))
     if scan.day == "snapshot":
         if scan.fact == "stock_levels":
             newest = ibis.row_number().over(group_by=["site", "part"], order_by=[rows["at"].desc()])
@@ -66,8 +76,6 @@ def rows_of(scan: Scan, facts: ir.Table, sources: Sequence[str], moments: Moment
         if scan.window_days is not None:
             inside &= rows[scan.day] >= moments["from"]
         rows = rows.filter(inside)
-    if any(columns_of(kpi) & BOUNCE_COLUMNS for kpi in scan.kpis):
-        rows = with_bounces(rows, table)
     if any(kpi.matures_days for kpi in scan.kpis):
         cases = [(rows.source == source, moments[f"watermark:{source}"]) for source in sources]
         rows = rows.mutate(watermark=ibis.cases(*cases, else_=None) if cases else ibis.null("timestamp(6)"))
@@ -104,15 +112,12 @@ def slice_text(by: tuple[str, ...], slice_: Slice) -> str:
     return SEPARATOR.join(dict(slice_)[name] for name in by)
 
 
-def presence(
-    fact: str, groups: tuple[str, ...], by: tuple[str, ...], kpis: Sequence[Kpi], facts: ir.Table, moments: Moments
-) -> ir.Table:
+def presence(groups: tuple[str, ...], by: tuple[str, ...], kpis: Sequence[Kpi], facts: ir.Table) -> ir.Table:
     """Build the list of slices that ever had rows, split further by `groups`, with a column `k<i>` per KPI: were they its own?"""
-    table = derive(fact, facts, moments["now"])
-    if any({c.column for c in kpi.where} & BOUNCE_COLUMNS for kpi in kpis):
-        table = with_bounces(table, table)
-    holds = {f"k{i}": _all(table, kpi.where).any() for i, kpi in enumerate(kpis)}
-    return table.drop_null(list(by)).group_by(list(groups)).agg(**holds)
+    wanted = {"key", *groups}.union(*({condition.column for condition in kpi.where} for kpi in kpis))
+    rows = facts.select(*sorted(wanted))
+    holds = {f"k{i}": _all(rows, kpi.where).any() for i, kpi in enumerate(kpis)}
+    return rows.drop_null(list(by)).group_by(list(groups)).agg(**holds)
 
 
 def _grouped(rows: ir.Table, by: tuple[str, ...], columns: dict[str, Any]) -> ir.Table:

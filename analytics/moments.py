@@ -40,6 +40,7 @@ class Template:
 
     sql: str
     places: tuple[tuple[str, str], ...]
+    schema: Any
 
     def fill(self, times: Mapping[str, datetime | None], texts: Sequence[str] = ()) -> str:
         """Give the SQL for these times (UTC without a zone); None means that nothing can be compared with it."""
@@ -54,9 +55,10 @@ class Template:
 def compile_template(build: Callable[[Moments], ir.Table]) -> Template:
     """Build an expression over placeholder times and compile it for DuckDB."""
     moments = Moments()
-    sql = str(ibis.to_sql(build(moments), dialect="duckdb", pretty=False))
+    expression = build(moments)
+    sql = str(ibis.to_sql(expression, dialect="duckdb", pretty=False))
     places = tuple((name, _literal_sql(literal)) for name, literal in moments.given.items())
-    return Template(sql, places)
+    return Template(sql, places, expression.schema())
 
 
 def _literal_sql(literal: Any) -> str:

@@ -141,7 +141,7 @@ class Engine:
 
     def _judge_once(self) -> None:
         moment = self.session.clock()
-        with self.session.warehouse.reader(self.session.names) as view:
+        with self.session.warehouse.reader(self.session.names, moment) as view:
             board = self._judge.board(view, moment, 0, past(self._document), dict(self.errors))
         document = as_json(board)
         if self._document.get("version") is None or not same_picture(document, self._document):

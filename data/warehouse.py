@@ -18,7 +18,7 @@ import ibis
 import numpy as np
 from sqlalchemy.engine import make_url
 
-from analytics.facts import FACTS
+from analytics.facts import FACTS, derive, with_bounces
 from analytics.fold import FoldPlan, event_columns, fact_columns, fold, statement_columns
 from analytics.moments import Template, compile_template
 
@@ -131,12 +131,12 @@ class Warehouse:
                 raise
 
     @contextmanager
-    def reader(self, sources: Sequence[str], moment: datetime | None = None, batch: int | None = None) -> Iterator[Reader]:
-        """Give a consistent view of the facts of these sources, as known at `moment` (UTC) and up to `batch`."""
+    def reader(self, sources: Sequence[str], now: datetime, batch: int | None = None) -> Iterator[Reader]:
+        """Give a consistent view of the facts of these sources, as known at the moment `now` (aware) and up to `batch`."""
         con = self._connection.cursor()
         con.execute("BEGIN")
         try:
-            yield Reader(self, con, sources, moment, batch)
+            yield Reader(self, con, sources, now, batch)
         finally:
             con.execute("ROLLBACK")
             con.close()
@@ -211,12 +211,12 @@ class Reader:
         warehouse: Warehouse,
         con: duckdb.DuckDBPyConnection,
         sources: Sequence[str],
-        moment: datetime | None,
+        now: datetime,
         batch: int | None,
     ) -> None:
         self.con = con
         self._warehouse = warehouse
-        self._moment = None if moment is None else naive(moment)
+        self._now = naive(now)
         newest = con.execute("SELECT max(batch) FROM batches").fetchone()
         self.newest_batch = (newest[0] or 0) if newest else 0
         self.batch = self.newest_batch if batch is None else min(batch, self.newest_batch)
@@ -229,18 +229,27 @@ class Reader:
         """Tell whether nothing was loaded that the moment must not see, so that the stored facts serve as they are."""
         if self.batch < self.newest_batch or {(g.source, g.number) for g in self.active} != self._warehouse.folded(self.con):
             return False
-        if self._moment is None:
-            return True
         row = self.con.execute("SELECT max(newest_known) FROM batches").fetchone()
-        return row is None or row[0] is None or row[0] <= self._moment
+        return row is None or row[0] is None or row[0] <= self._now
 
-    def fact(self, name: str) -> ir.Table:
-        """Give the fact as an Ibis table; of a past moment it is folded once, into a table of this view alone."""
-        if name not in self._tables:
-            plan = self._warehouse.plan(self.con, name, [g for g in self.active if g.fact == name])
-            table = name if self._as_loaded else self._fold(plan)
-            self._tables[name] = ibis.table(fact_columns(plan), name=table)
-        return self._tables[name]
+    def fact(self, name: str, *, bounces: bool = False) -> ir.Table:
+        """Give the fact with its derived columns as an Ibis table, a view of this reader alone.
+
+        Of a past moment it is folded once. `bounces` adds the columns that need every order of a device.
+        """
+        key = f"{name}_bounced" if bounces else name
+        if key not in self._tables:
+            view = f"seen_{key}"
+            if bounces:
+                below = self.fact(name)
+                template = self._warehouse.template((view, below.schema()), lambda _: with_bounces(below))
+            else:
+                plan = self._warehouse.plan(self.con, name, [g for g in self.active if g.fact == name])
+                table = ibis.table(fact_columns(plan), name=name if self._as_loaded else self._fold(plan))
+                template = self._warehouse.template((view, table), lambda m: derive(name, table, m["now"]))
+            self.con.execute(f"CREATE TEMP VIEW {view} AS {template.fill({'now': self._now})}")
+            self._tables[key] = ibis.table(template.schema, name=view)
+        return self._tables[key]
 
     def _fold(self, plan: FoldPlan) -> str:
         name = f"past_{plan.fact.name}"
@@ -248,9 +257,9 @@ class Reader:
         self.con.execute(f"CREATE TEMP TABLE {name} ({_ddl(fact_columns(plan))})")
         if mine:
             names = ", ".join(f'"{column}"' for column in fact_columns(plan))
-            moment = None if self._moment is None else "now"
-            template = compile_template(lambda m: _fold_expression(plan, mine, moment and m[moment], self.batch, None))
-            sql = template.fill({"now": self._moment})
+            key = ("past", _plan_key(plan), tuple((g.source, g.number) for g in mine), self.batch)
+            template = self._warehouse.template(key, lambda m: _fold_expression(plan, mine, m["now"], self.batch, None))
+            sql = template.fill({"now": self._now})
             self.con.execute(f"INSERT INTO {name} ({names}) SELECT {names} FROM ({sql})")
         return name
 
@@ -262,7 +271,7 @@ class Reader:
         texts: Sequence[str] = (),
     ) -> pd.DataFrame:
         """Run an expression over placeholder times and texts; it is built and compiled once per `key`."""
-        template = self._warehouse.template((key, self._as_loaded), build)
+        template = self._warehouse.template(key, build)
         return self.con.execute(template.fill(times, texts)).df()
 
     def watermarks(self) -> dict[str, datetime]:
@@ -276,11 +285,10 @@ class Reader:
         return {source: at.replace(tzinfo=UTC) for source, number, at in rows if at and (source, number) in current}
 
     def _past_watermarks(self, fact: str) -> list[Any]:
-        moment = self._moment or datetime.max  # noqa: DTZ901  # the warehouse keeps UTC without a zone
         columns = ["at"] if FACTS[fact].snapshot else [f"{kind}_at" for kind in FACTS[fact].kinds]
         newest = ", ".join(f'max("{c}") FILTER ("{c}" <= $moment)' for c in columns)
         seen = "batch <= $batch AND coalesce(recorded_at <= $moment, true)"
-        values = {"moment": moment, "batch": self.batch}
+        values = {"moment": self._now, "batch": self.batch}
         rows = self.con.execute(
             f"SELECT source, generation, greatest({newest}) FROM {fact}_statements WHERE {seen} GROUP BY ALL", values
         ).fetchall()
@@ -301,11 +309,11 @@ class Reader:
         """
         rows = self.con.execute(
             "WITH heard AS (SELECT source, generation, partner, hour FROM pulses WHERE batch <= $batch "
-            "AND ($moment IS NULL OR (hour <= $moment AND known <= $moment))) "
+            "AND hour <= $moment AND known <= $moment) "
             "SELECT DISTINCT source, generation, partner, hour FROM heard "
             "JOIN (SELECT source, generation, max(hour) AS newest FROM heard GROUP BY ALL) USING (source, generation) "
             "WHERE hour >= newest - $look_back AND partner IS NOT NULL",
-            {"batch": self.batch, "moment": self._moment, "look_back": look_back},
+            {"batch": self.batch, "moment": self._now, "look_back": look_back},
         ).df()
         current = {(g.source, g.number) for g in self.active}
         keep = np.array([pair in current for pair in zip(rows["source"], rows["generation"], strict=True)], dtype=bool)

@@ -49,8 +49,8 @@ class Body:
 class Event:
     """A server-sent event, plain and compressed.
 
-    `packed` is a self-contained piece of a deflate stream (RFC 1951, full flush): it refers to nothing before it, so the
-    same bytes serve every viewer wherever he is in his own stream, and no viewer costs a compressor.
+    `packed` is a self-contained piece of a deflate stream (RFC 1951, full flush): it refers to nothing before it, so
+    the same bytes serve every viewer wherever he is in his own stream, and no viewer costs a compressor.
     """
 
     plain: bytes

@@ -224,8 +224,8 @@ def dash_policy(dash: Any) -> str:
     # Asked per response, because callbacks registered later add inline scripts; it is a digest of some bytes.
     scripts = " ".join(dash.csp_hashes())
     return (
-        f"default-src 'self'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-        "connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        f"default-src 'self'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob:; worker-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
 
 
@@ -283,11 +283,10 @@ def _metrics(feed: BoardFeed, pulse: Pulse, now: datetime) -> str:
         levels = ("red", "turning", "amber", "green", "unknown")
         lines += [f'painpoint_readings{{level="{level}"}} {counts[level]}' for level in levels]
         lines.append("# TYPE painpoint_source_age_seconds gauge")
-        lines += [
-            f'painpoint_source_age_seconds{{source="{_label(source.name)}"}} {(now - source.watermark).total_seconds():.3f}'
-            for source in latest.board.feeds
-            if source.watermark
-        ]
+        for source in latest.board.feeds:
+            if source.watermark:
+                age = (now - source.watermark).total_seconds()
+                lines.append(f'painpoint_source_age_seconds{{source="{_label(source.name)}"}} {age:.3f}')
     return "\n".join(lines) + "\n"
 
 

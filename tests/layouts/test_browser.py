@@ -6,9 +6,7 @@ import json
 import time
 
 import pytest
-from wall_boards import HOSTILE, busy
-
-from layouts.wall import wall_payload
+from wall_boards import BOARDS, HOSTILE, busy
 
 
 def show(page, wall, board, query="", feed="live"):
@@ -161,7 +159,8 @@ def test_hostile_names_are_text(page, wall):
 
 def test_before_the_first_board_the_wall_says_so(page, wall):
     show(page, wall, "none", feed="stale")
-    page.wait_for_function("document.getElementById('statement').textContent.includes('Judging for the first time')")
+    # Not wait_for_function: it evaluates strings, which the page's policy forbids.
+    page.wait_for_selector("#statement:has-text('Judging for the first time')", timeout=5000)
     assert not page.is_visible("#takeover")
     wall.say("board all_green")
     page.wait_for_selector('body[data-feed="live"]', timeout=5000)
@@ -228,7 +227,7 @@ def test_without_a_stream_the_wall_polls(page, wall):
 
 
 def test_a_proxy_that_swallows_the_stream_is_got_around(page, wall):
-    page.route("**/api/board/stream", lambda route: None)  # neither answered nor refused
+    page.route("**/api/board/stream", lambda _: None)  # neither answered nor refused
     wall.start("all_green")
     page.goto(wall.url)
     page.wait_for_selector('body[data-feed="live"]', timeout=9000)
@@ -244,17 +243,11 @@ def test_the_screen_is_legible_at_every_size(page, wall, size, theme):
     page.goto(f"{wall.url}?theme={theme}")
     for board in ("busy", "few", "dead_source", "only_unknown", "single", "all_green"):
         wall.say(f"board {board}")
-        red = wall_payload_red(board)
-        page.wait_for_function(f"document.getElementById('counts').textContent.includes('{red}')", timeout=8000)
+        counts = BOARDS[board]().counts()
+        begin = f"{counts['judged']} judged · {counts['red']} red · {counts['turning']} turning"
+        page.wait_for_selector(f"#counts:has-text('{begin}')", timeout=8000)
         page.wait_for_timeout(150)
         assert page.evaluate(OVERFLOWS) == 0, board
         assert page.evaluate(OVERLAPS) == 0, board
         assert page.evaluate(SMALLEST) >= 1.89, board
         assert page.evaluate(CONTRASTS) == [], board
-
-
-def wall_payload_red(name):
-    from wall_boards import BOARDS
-
-    counts = wall_payload(BOARDS[name]())["counts"]
-    return f"{counts['judged']} judged · {counts['red']} red · {counts['turning']} turning"

@@ -125,7 +125,7 @@ def board(readings, version=17, feeds=FEEDS, **changes):
 def pains(count, level, start=0):
     trends = ("worsening", "steady", "improving")
     for n in range(start, start + count):
-        part = (("partner", PARTNERS[n % 10]),) if n % 4 else (("country", "IN"), ("product", "A52 Pro"))
+        part = (("partner", PARTNERS[n % 10]),) if n % 4 else (("country", "IN"), ("product", f"A{50 + n} Pro"))
         part = () if n == 0 else part
         factor = 0.88 if level is not Level.RED else 1 + 0.4 / (1 + n)
         value = KPIS[n % 8][5] * factor
