@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import ibis
+import pandas as pd
 
 from analytics.kpi import SMALL, Level
-from analytics.measure import Scan, among, figures, needs_bounces, rows_of, scope, slice_text
+from analytics.measure import Scan, among, figures, rows_of, scans, scope, slice_text
 from analytics.verdict import from_row, level_of
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from analytics.judge import FeedRule, View
     from analytics.kpi import Before, Kpi, Reading, Slice
     from analytics.moments import Moments
+
+Points = tuple[tuple[str, float | None], ...]
 
 DAYS = 14
 """A history has this many points, one for each local day, the moment's own last."""
@@ -49,7 +52,7 @@ def stored(times: Mapping[str, datetime | None]) -> dict[str, datetime | None]:
 class Past:
     """The points of what is drawn, per KPI and slice, and the local midnight that each day began with."""
 
-    points: Mapping[tuple[str, Slice], tuple[tuple[str, float | None], ...]]
+    points: Mapping[tuple[str, Slice], Points]
     kpis: Mapping[str, Kpi]
     moment: datetime
     zone: ZoneInfo
@@ -101,67 +104,84 @@ def _distance(kpi: Kpi, value: float, reading: Reading) -> float:
     return max(worse / gap + 1, 0.0)
 
 
-def histories(
-    view: View, kpis: Sequence[Kpi], feeds: Sequence[FeedRule], drawn: Sequence[Reading], moment: datetime, zone: ZoneInfo
-) -> Past:
-    """Work out the last days of everything drawn: each point is the KPI over the window that ended on that day.
+@dataclass
+class Archive:
+    """Keeps the points that were worked out for some moments, for they cost more than the figures of the day."""
 
-    Points are what is known now of those days. KPIs of the state at the moment have none but those of earlier Boards.
-    """
-    named = {kpi.key: kpi for kpi in kpis}
-    wanted: dict[tuple[str, tuple[str, ...]], list[Slice]] = defaultdict(list)
-    for reading in drawn:
-        kpi = named[reading.kpi]
-        if kpi.day != "snapshot" and SMALL not in dict(reading.slice).values():
-            by = next((by for by in ((), *kpi.by) if set(by) == set(dict(reading.slice))), ())
-            wanted[kpi.key, by].append(reading.slice)
-    points: dict[tuple[str, Slice], tuple[tuple[str, float | None], ...]] = {}
-    for (key, by), slices in wanted.items():
-        points |= _points(view, named[key], by, slices, tuple(f.name for f in feeds if f.fact == named[key].fact), moment, zone)
-    return Past(points, named, moment, zone)
+    fresh_for: timedelta = timedelta(0)
+    _kept: dict[tuple[str, Slice], tuple[datetime, Points]] = field(default_factory=dict)
+
+    def histories(
+        self, view: View, kpis: Sequence[Kpi], feeds: Sequence[FeedRule], drawn: Sequence[Reading], moment: datetime, zone: ZoneInfo
+    ) -> Past:
+        """Give the last days of everything drawn: each point is the KPI over the window that ended on that day.
+
+        Points are what is known now of those days. KPIs of the state at the moment have none but those of earlier Boards.
+        """
+        named = {kpi.key: kpi for kpi in kpis}
+        today = moment.astimezone(zone).date().isoformat()
+        points: dict[tuple[str, Slice], Points] = {}
+        wanted: dict[Scan, list[Slice]] = defaultdict(list)
+        scans_ = {(kpi.key, frozenset(scan.by)): (scan, kpi) for scan in scans(kpis) for kpi in scan.kpis}
+        for reading in drawn:
+            identity = (reading.kpi, reading.slice)
+            if named[reading.kpi].day == "snapshot" or SMALL in dict(reading.slice).values():
+                continue
+            kept = self._kept.get(identity)
+            if kept and moment - kept[0] < self.fresh_for and kept[1][-1][0] == today:
+                points[identity] = (*kept[1][:-1], (today, reading.value))
+            else:
+                scan, kpi = scans_[reading.kpi, frozenset(dict(reading.slice))]
+                wanted[replace(scan, kpis=(kpi,))].append(reading.slice)
+        for scan, slices in wanted.items():
+            found = _points(view, scan, slices, tuple(f.name for f in feeds if f.fact == scan.fact), moment, zone)
+            self._kept |= {identity: (moment, each) for identity, each in found.items()}
+            points |= found
+        return Past(points, named, moment, zone)
 
 
 def _points(
-    view: View, kpi: Kpi, by: tuple[str, ...], slices: list[Slice], sources: tuple[str, ...], moment: datetime, zone: ZoneInfo
-) -> dict[tuple[str, Slice], tuple[tuple[str, float | None], ...]]:
+    view: View, scan: Scan, slices: list[Slice], sources: tuple[str, ...], moment: datetime, zone: ZoneInfo
+) -> dict[tuple[str, Slice], Points]:
     days = [moment.astimezone(zone).date() - timedelta(days=back) for back in reversed(range(DAYS))]
-    times: dict[str, datetime | None] = {"now": moment}
-    for i, day in enumerate(days):
-        times[f"from:{i}"], times[f"to:{i}"] = window(datetime(day.year, day.month, day.day, 12, tzinfo=zone), kpi.window_days, zone)
-    times |= {"from": times["from:0"], "to": times[f"to:{DAYS - 1}"]}
-    times |= {f"watermark:{name}": at for name, at in view.watermarks().items()}
-    table = view.fact(kpi.fact, bounces=needs_bounces(kpi))
-    scan = Scan(kpi.fact, kpi.day, kpi.window_days, by, (kpi,))
+    windows = [window(datetime(day.year, day.month, day.day, 12, tzinfo=zone), scan.window_days, zone) for day in days]
+    table = view.fact(scan.fact, bounces=scan.bounces)
+    calendar = view.put(
+        f"days_{scan.window_days}",
+        pd.DataFrame({"day_index": range(DAYS), "day_from": [_bare(a) for a, _ in windows], "day_to": [_bare(b) for _, b in windows]}),
+        {"day_index": "int64", "day_from": "timestamp(6)", "day_to": "timestamp(6)"},
+    )
+    times = {"from": windows[0][0], "to": windows[-1][1]} | {f"watermark:{name}": at for name, at in view.watermarks().items()}
     rows = view.ask(
         ("history", scan, sources),
-        lambda m: _daily(scan, table, sources, m),
+        lambda m: _daily(scan, table, calendar, sources, m),
         stored(times),
-        [slice_text(by, slice_) for slice_ in slices],
+        [slice_text(scan.by, slice_) for slice_ in slices],
     )
-    found = {}
+    kpi = scan.kpis[0]
+    values: dict[Slice, dict[int, float | None]] = defaultdict(dict)
     for record in rows.to_dict(orient="records"):
-        slice_ = tuple(sorted((name, str(record[name])) for name in by))
-        values = [from_row(kpi, _day(record, i), slice_, []).value for i in range(DAYS)]
-        found[kpi.key, slice_] = tuple((day.isoformat(), value) for day, value in zip(days, values, strict=True))
-    return found
+        slice_ = tuple(sorted((name, str(record[name])) for name in scan.by))
+        values[slice_][record["day_index"]] = from_row(kpi, record, slice_, []).value
+    return {
+        (kpi.key, slice_): tuple((day.isoformat(), found.get(i)) for i, day in enumerate(days)) for slice_, found in values.items()
+    }
 
 
-def _day(record: dict[Any, Any], i: int) -> dict[str, Any]:
-    return {name.removeprefix(f"d{i}_"): value for name, value in record.items() if name.startswith(f"d{i}_")}
+def _bare(at: datetime | None) -> datetime:
+    """Give a time as the warehouse keeps it; a window without a beginning begins before everything."""
+    return datetime(1, 1, 1) if at is None else at.astimezone(UTC).replace(tzinfo=None)  # noqa: DTZ001
 
 
-def _daily(scan: Scan, facts: ir.Table, sources: Sequence[str], moments: Moments) -> ir.Table:
+def _daily(scan: Scan, facts: ir.Table, calendar: ir.Table, sources: Sequence[str], moments: Moments) -> ir.Table:
+    """Build the figures per slice and day: a row belongs to every day whose window holds it."""
     kpi = scan.kpis[0]
     rows = rows_of(scan, facts, sources, moments)
     if scan.by:
         rows = rows.filter(among(rows, scan.by, moments))
-    columns: dict[str, Any] = {}
-    for i in range(DAYS):
-        inside = scope(kpi, rows) & (rows[kpi.day] < moments[f"to:{i}"])
-        if kpi.window_days is not None:
-            inside &= rows[kpi.day] >= moments[f"from:{i}"]
-        if kpi.matures_days:
-            inside &= rows[kpi.day] <= moments[f"to:{i}"] - ibis.interval(seconds=round(kpi.matures_days * 86400))
-        wanted = {name: e for name, e in figures(kpi, rows, inside).items() if not name.startswith(("over", "under"))}
-        columns |= {f"d{i}_{name}": expression for name, expression in wanted.items()}
-    return rows.group_by(list(scan.by)).agg(**columns) if scan.by else rows.agg(**columns)
+    day = rows[kpi.day]
+    # a day of the past knew only what had matured by then
+    ripe = calendar.day_to - ibis.interval(seconds=round(kpi.matures_days * 86400)) if kpi.matures_days else calendar.day_to
+    rows = rows.inner_join(calendar, [day >= calendar.day_from, day < calendar.day_to, day <= ripe])
+    wanted = {name: e for name, e in figures(kpi, rows, scope(kpi, rows)).items() if not name.startswith(("over", "under"))}
+    return rows.group_by([*scan.by, "day_index"]).agg(**wanted)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from analytics.board import Board, rank
 from analytics.facts import BOUNCE_COLUMNS
 from analytics.health import FINE, LOOK_BACK, State, best, feed, of_feed, silences, worst
-from analytics.history import histories, stored, window
+from analytics.history import Archive, stored, window
 from analytics.kpi import SMALL, Before, Health, Kpi, Level, Reading, Slice
 from analytics.measure import Scan, aggregate, edges, presence, scans, slice_text
 from analytics.verdict import Figures, from_row, judge, pool
@@ -50,6 +50,10 @@ class View(Protocol):
         """Run an expression over placeholder times and texts; it is built and compiled once per `key`."""
         ...
 
+    def put(self, name: str, frame: pd.DataFrame, schema: Mapping[str, str]) -> ir.Table:
+        """Lay a small table beside the facts, under a name, for expressions to join."""
+        ...
+
     def watermarks(self) -> dict[str, datetime]: ...
 
     def pulses(self, look_back: timedelta) -> pd.DataFrame: ...
@@ -66,12 +70,13 @@ class FeedRule:
 
 @dataclass
 class Judge:
-    """Judges a catalogue over a network; it keeps nothing between judgements but what it was made with."""
+    """Judges a catalogue over a network; between judgements it keeps only histories, for as long as the archive says."""
 
     kpis: Sequence[Kpi]
     feeds: Sequence[FeedRule]
     network: str
     timezone: str
+    archive: Archive = field(default_factory=Archive)
     progress: Callable[[int, int, str], None] = field(default=lambda done, total, what: None)
 
     @property
@@ -225,7 +230,7 @@ class _Judgement:
     def _dated(self, readings: list[Reading]) -> list[Reading]:
         """Add to what is drawn its history, its trend, and since when its level holds."""
         drawn = [r for r in readings if r.level in (Level.RED, Level.AMBER)]
-        past = histories(self.view, self.judge.kpis, self.judge.feeds, drawn, self.moment, self.zone)
+        past = self.judge.archive.histories(self.view, self.judge.kpis, self.judge.feeds, drawn, self.moment, self.zone)
         done = []
         for reading in readings:
             before = self.previous.get((reading.kpi, reading.slice))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import ibis
 
@@ -41,6 +42,17 @@ class Template:
     sql: str
     places: tuple[tuple[str, str], ...]
     schema: Any
+
+    def dump(self) -> str:
+        """Write the template as text, for `load`."""
+        columns = {name: str(type_) for name, type_ in self.schema.items()}
+        return json.dumps({"sql": self.sql, "places": self.places, "schema": columns})
+
+    @classmethod
+    def load(cls, text: str) -> Self:
+        parts = json.loads(text)
+        places = tuple((name, place) for name, place in parts["places"])
+        return cls(parts["sql"], places, ibis.schema(parts["schema"]))
 
     def fill(self, times: Mapping[str, datetime | None], texts: Sequence[str] = ()) -> str:
         """Give the SQL for these times (UTC without a zone); None means that nothing can be compared with it."""

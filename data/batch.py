@@ -27,6 +27,10 @@ class AccountingError(Exception):
     """Rows read are not the sum of stored, duplicate, ignored and quarantined: a fault of ours, never of the data."""
 
 
+class _NothingNewError(Exception):
+    """All that was read is known and the cursor stands still, as every second at a quiet source: no batch is needed."""
+
+
 @dataclass
 class Tally:
     """Where the rows of a batch went."""
@@ -112,11 +116,11 @@ class Batch:
         """The number of rows staged so far."""
         return self._good
 
-    def add(self, rows: pd.DataFrame, file: str, places: Any) -> None:
-        """Stage good canonical rows; `places` are their places in the file."""
+    def add(self, rows: pd.DataFrame, files: Any, places: Any) -> None:
+        """Stage good canonical rows, with the file of each and its place there."""
         if rows.empty:
             return
-        rows = rows.assign(row=range(self._good, self._good + len(rows)), file=file, place=places)
+        rows = rows.assign(row=range(self._good, self._good + len(rows)), file=pd.array(files, dtype="str"), place=places)
         self._good += len(rows)
         self.con.register("incoming", pa.Table.from_pandas(rows, preserve_index=False))
         select = f"SELECT *, {self._ids(rows)} FROM incoming"
@@ -161,26 +165,52 @@ class Batch:
         `activate` makes the rows' generation count if it does not yet: a reload under a new mapping is activated by its
         last batch, so that old and new rows are never mixed. `released` are quarantined rows that this batch holds again.
         """
-        with self._warehouse.writer(self.con):
-            self._loaded_at = naive(loaded_at)
-            self.generation = open_generation(self.con, self.source)
-            self.number = _number(self.con)
-            self._warehouse.add_extras(self.con, self.source)
-            stored = self._append() if self._staged else 0
-            self.tally.stored += stored
-            self.tally.duplicate += self._good - stored
-            self.tally.check(self.source.name)
-            self._boundary("logged")
-            self._quarantine(released)
-            if stored:
-                self._pulse()
-            self._book(stored, marks or {}, cursor)
-            if activate and self.generation.active_from is None:
-                self._activate(sources)
-            elif stored and self.generation.active_from is not None:
-                self._follow(sources, stored)
-            self._boundary("folded")
+        try:
+            with self._warehouse.writer(self.con):
+                self._store(sources, loaded_at, marks or {}, cursor, activate=activate, released=released)
+        except _NothingNewError:
+            return
         self._boundary("committed")
+
+    def _store(
+        self,
+        sources: Sequence[str],
+        loaded_at: datetime,
+        marks: Mapping[str, str],
+        cursor: str | None,
+        *,
+        activate: bool,
+        released: Sequence[int],
+    ) -> None:
+        self._loaded_at = naive(loaded_at)
+        self.generation = open_generation(self.con, self.source)
+        self.number = _number(self.con)
+        self._warehouse.add_extras(self.con, self.source)
+        stored = self._append() if self._staged else 0
+        self.tally.stored += stored
+        self.tally.duplicate += self._good - stored
+        self.tally.check(self.source.name)
+        self._boundary("logged")
+        active = self.generation.active_from is not None
+        if active and not (stored or marks or released or self._rejected or self._moves(cursor)):
+            raise _NothingNewError
+        self._quarantine(released)
+        if stored:
+            self._pulse()
+        self._book(stored, marks, cursor)
+        if activate and not active:
+            self._activate(sources)
+        elif stored and active:
+            self._follow(sources, stored)
+        self._boundary("folded")
+
+    def _moves(self, cursor: str | None) -> bool:
+        """Tell whether a cursor differs from the one that is remembered."""
+        known = self.con.execute(
+            "SELECT value FROM cursors WHERE source = ? AND generation = ? ORDER BY batch DESC LIMIT 1",
+            [self.source.name, self.generation.number],
+        ).fetchone()
+        return cursor is not None and (known is None or known[0] != cursor)
 
     def _quarantine(self, released: Sequence[int]) -> None:
         """Put rejected rows into quarantine; one that lies there already, from the same place with the same text, stays one."""

@@ -119,6 +119,7 @@ class _Run:
         self._loaded = loaded
         self._progress = progress
         self._contract = schema(source, at)
+        self._waiting: list[tuple[str, Chunk]] = []
 
     def files(self) -> None:
         """Load the files that are new or have changed: small ones share batches, a large one has its own."""
@@ -131,6 +132,7 @@ class _Run:
         for group in groups or ([[]] if reload and read else []):
             with self._batch() as batch:
                 done = {file.name: mark for file in group if (mark := self._file(batch, file, alone=len(group) == 1))}
+                self._stage_waiting(batch)
                 read |= bool(done)
                 # under a changed mapping the old rows count until the last file was tried, unless it is worth trying again
                 complete = group is (groups or [group])[-1] and self._loaded.permanent and read
@@ -160,10 +162,13 @@ class _Run:
     def _file(self, batch: Batch, file: PendingFile, *, alone: bool) -> str | None:
         """Stage one file; give its mark, or None if it could not be read: then nothing of it is stored."""
         try:
-            # a large file is staged as it is read; small ones only once they proved whole, because they share the batch
-            chunks = file.chunks() if alone else list(file.chunks())
-            for chunk in chunks:
-                self._stage(batch, chunk, file.name)
+            if alone:
+                for chunk in file.chunks():
+                    self._stage(batch, [(file.name, chunk)])
+            else:
+                # small files wait until they proved whole, because they share the batch, and are then mapped together
+                whole = [(file.name, chunk) for chunk in file.chunks()]
+                self._waiting += whole
             return json.dumps(asdict(file.mark()))
         except SourceError as error:
             self._loaded.fail(error)
@@ -171,13 +176,22 @@ class _Run:
                 batch.forget()
             return None
 
+    def _stage_waiting(self, batch: Batch) -> None:
+        """Stage the small files' chunks, those with the same columns together: mapping costs per chunk, not per row."""
+        alike: dict[tuple[str, ...], list[tuple[str, Chunk]]] = {}
+        for name, chunk in self._waiting:
+            alike.setdefault(tuple(chunk.frame.columns), []).append((name, chunk))
+        self._waiting = []
+        for chunks in alike.values():
+            self._stage(batch, chunks)
+
     def sql(self) -> None:
         """Load the query's rows since the cursor, which moves on only with them."""
         since, reload = self._cursor()
         pull = SqlPull(self._source, since)
         with self._batch() as batch:
             for chunk in pull.chunks():
-                self._stage(batch, chunk, self._source.name)
+                self._stage(batch, [(self._source.name, chunk)])
             cursor = pull.cursor()
             if batch.tally.read or reload:
                 self._commit(batch, cursor=None if cursor is None else json.dumps(cursor))
@@ -218,7 +232,7 @@ class _Run:
                 batch.tally.read += 1
                 if mapped.ignored or not good.empty:
                     released.append(identity)
-                    batch.add(good, file, [place])
+                    batch.add(good, [file] * len(good), [place] * len(good))
                     batch.tally.ignored += mapped.ignored
                 else:
                     batch.tally.quarantined += 1
@@ -234,24 +248,26 @@ class _Run:
         batch.commit(self._names, self._at, **how)
         self._loaded.tally.add(batch.tally)
 
-    def _stage(self, batch: Batch, chunk: Chunk, file: str) -> None:
-        """Map a chunk's rows, hold them against the contract, and stage them or reject them with a reason."""
+    def _stage(self, batch: Batch, chunks: list[tuple[str, Chunk]]) -> None:
+        """Map rows, hold them against the contract, and stage them or reject them with a reason; `chunks` have equal columns."""
         self._boundary("read")
-        mapped = read_rows(self._source, chunk.frame)
+        frame = pd.concat([chunk.frame for _, chunk in chunks], ignore_index=True) if len(chunks) > 1 else chunks[0][1].frame
+        places = np.concatenate([np.asarray(chunk.rows, dtype="int64") for _, chunk in chunks])
+        files = np.repeat([name for name, _ in chunks], [len(chunk.frame) for _, chunk in chunks])
+        mapped = read_rows(self._source, frame)
         broken = failures(mapped.frame, self._contract)
-        reasons = mapped.problems | broken
-        rejected = [Rejected(file, u.row, u.reason, u.raw, readable=False) for u in chunk.unreadable]
-        rejected += _rejected(chunk, reasons, file)
-        batch.reject(rejected)
+        unreadable = [Rejected(name, u.row, u.reason, u.raw, readable=False) for name, chunk in chunks for u in chunk.unreadable]
+        batch.reject(unreadable + _rejected(frame, files, places, mapped.problems | broken))
         good = mapped.frame.drop(index=list(broken)) if broken else mapped.frame
-        batch.add(good, file, np.asarray(chunk.rows)[good.index.to_numpy()])
+        positions = good.index.to_numpy()
+        batch.add(good, files[positions], places[positions])
         tally = batch.tally
-        tally.read += len(chunk.frame) + len(chunk.unreadable)
+        tally.read += len(frame) + len(unreadable)
         tally.ignored += mapped.ignored
         tally.adjusted += mapped.adjusted
         tally.unmapped += mapped.unmapped
         if self._progress:
-            self._progress(self._loaded.tally.read + tally.read, file)
+            self._progress(self._loaded.tally.read + tally.read, chunks[-1][0])
 
 
 def _grouped(files: Sequence[PendingFile]) -> list[list[PendingFile]]:
@@ -267,13 +283,13 @@ def _grouped(files: Sequence[PendingFile]) -> list[list[PendingFile]]:
     return groups
 
 
-def _rejected(chunk: Chunk, reasons: dict[int, str], file: str) -> list[Rejected]:
+def _rejected(frame: pd.DataFrame, files: Any, places: Any, reasons: dict[int, str]) -> list[Rejected]:
     if not reasons:
         return []
     positions = sorted(reasons)
-    raws = chunk.frame.iloc[positions].to_dict(orient="records")
+    raws = frame.iloc[positions].to_dict(orient="records")
     return [
-        Rejected(file, int(chunk.rows[position]), reasons[position], _raw(raw), readable=True)
+        Rejected(str(files[position]), int(places[position]), reasons[position], _raw(raw), readable=True)
         for position, raw in zip(positions, raws, strict=True)
     ]
 

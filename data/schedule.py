@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 TICK = 5.0
 """Seconds between judgements when nothing was loaded: feeds age, days begin."""
+REWORKED_EVERY = timedelta(seconds=60)
+"""How often the past days of what is drawn are worked out anew, for late data."""
 FIRST_RETRY, LONGEST_RETRY = 5.0, 600.0
 
 
@@ -54,6 +56,7 @@ class Engine:
     def __post_init__(self) -> None:
         self._loader = self.session.loader()
         self._judge = self.session.judge()
+        self._judge.archive.fresh_for = REWORKED_EVERY
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._document = self._last_document()

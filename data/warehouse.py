@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import threading
@@ -10,13 +11,18 @@ from collections import defaultdict
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import ibis
 import numpy as np
+import pyarrow as pa
+import sqlglot
 from sqlalchemy.engine import make_url
+
+import analytics
 
 from analytics.facts import FACTS, derive, with_bounces
 from analytics.fold import FoldPlan, event_columns, fact_columns, fold, statement_columns
@@ -59,6 +65,7 @@ CREATE TABLE IF NOT EXISTS quarantine (
     rejected_at TIMESTAMP, readable BOOLEAN, closed_at TIMESTAMP, closed VARCHAR);
 CREATE TABLE IF NOT EXISTS pulses (
     source VARCHAR, generation BIGINT, batch BIGINT, partner VARCHAR, hour TIMESTAMP, known TIMESTAMP);
+CREATE TABLE IF NOT EXISTS templates (name VARCHAR PRIMARY KEY, fingerprint VARCHAR, template VARCHAR);
 CREATE TABLE IF NOT EXISTS extras (fact VARCHAR, name VARCHAR, type VARCHAR);
 """
 
@@ -103,6 +110,9 @@ class Warehouse:
                 f"{self.path} was written by another version (schema {found and found[0]}); "
                 "name a new [warehouse] url and load again"
             )
+        known = con.execute("SELECT name, template FROM templates WHERE fingerprint = ?", [_fingerprint()]).fetchall()
+        self._remembered: dict[str, str] = dict(known)
+        self._learned: dict[str, str] = {}
         for name in FACTS:
             plan = self.plan(con, name, ())
             for table, columns in _tables(plan).items():
@@ -110,6 +120,7 @@ class Warehouse:
 
     def close(self) -> None:
         with self._writing:
+            self._remember()
             self._connection.close()
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -165,10 +176,20 @@ class Warehouse:
                 con.execute(f'ALTER TABLE {table} ADD COLUMN "{name}" {_SQL_TYPES[columns[name]]}')
 
     def template(self, key: Any, build: Callable[[Moments], ir.Table]) -> Template:
-        """Compile an expression once; building and compiling take far longer than small batches do."""
+        """Compile an expression once, and remember it in the file: compiling takes far longer than small batches do."""
         if key not in self._templates:
-            self._templates[key] = compile_template(build)
+            name = hashlib.blake2b(f"{_fingerprint()}{key!r}".encode(), digest_size=16).hexdigest()
+            if name not in self._remembered:
+                self._remembered[name] = compile_template(build).dump()
+                self._learned[name] = self._remembered[name]
+            self._templates[key] = Template.load(self._remembered[name])
         return self._templates[key]
+
+    def _remember(self) -> None:
+        if self._learned:
+            con = self._connection
+            con.execute("DELETE FROM templates WHERE fingerprint <> ?", [_fingerprint()])
+            con.executemany("INSERT OR REPLACE INTO templates VALUES (?, ?, ?)", [[n, _fingerprint(), t] for n, t in self._learned.items()])
 
     def refold(self, con: duckdb.DuckDBPyConnection, fact: str, active: Sequence[Generation], touched: str | None) -> None:
         """Fold the fact anew: for the keys in the table `touched`, or for all where that is None."""
@@ -242,11 +263,12 @@ class Reader:
             view = f"seen_{key}"
             if bounces:
                 below = self.fact(name)
-                template = self._warehouse.template((view, below.schema()), lambda _: with_bounces(below))
+                template = self._warehouse.template((view, _columns(below)), lambda _: with_bounces(below))
             else:
                 plan = self._warehouse.plan(self.con, name, [g for g in self.active if g.fact == name])
                 table = ibis.table(fact_columns(plan), name=name if self._as_loaded else self._fold(plan))
-                template = self._warehouse.template((view, table), lambda m: derive(name, table, m["now"]))
+                key_ = (view, table.get_name(), _columns(table))
+                template = self._warehouse.template(key_, lambda m: derive(name, table, m["now"]))
             self.con.execute(f"CREATE TEMP VIEW {view} AS {template.fill({'now': self._now})}")
             self._tables[key] = ibis.table(template.schema, name=view)
         return self._tables[key]
@@ -273,6 +295,11 @@ class Reader:
         """Run an expression over placeholder times and texts; it is built and compiled once per `key`."""
         template = self._warehouse.template(key, build)
         return self.con.execute(template.fill(times, texts)).df()
+
+    def put(self, name: str, frame: pd.DataFrame, schema: Mapping[str, str]) -> ir.Table:
+        """Lay a small table beside the facts, under a name, for expressions to join."""
+        self.con.register(name, pa.Table.from_pandas(frame, preserve_index=False))
+        return ibis.table(dict(schema), name=name)
 
     def watermarks(self) -> dict[str, datetime]:
         """Give each source's newest event not after the moment, as aware UTC times."""
@@ -318,6 +345,15 @@ class Reader:
         current = {(g.source, g.number) for g in self.active}
         keep = np.array([pair in current for pair in zip(rows["source"], rows["generation"], strict=True)], dtype=bool)
         return rows.loc[keep, ["source", "partner", "hour"]]
+
+
+@lru_cache(maxsize=1)
+def _fingerprint() -> str:
+    """Digest the code that expressions are built with, so that none is remembered beyond it."""
+    digest = hashlib.blake2b(f"{ibis.__version__} {sqlglot.__version__}".encode(), digest_size=16)
+    for path in sorted(Path(analytics.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def active_generations(con: duckdb.DuckDBPyConnection, sources: Sequence[str], batch: int | None = None) -> list[Generation]:
@@ -366,6 +402,10 @@ def _has_rows(con: duckdb.DuckDBPyConnection, table: str) -> bool:
 
 def _plan_key(plan: FoldPlan) -> Any:
     return plan.fact.name, tuple(plan.extras.items()), tuple(sorted(plan.known.items())), plan.single
+
+
+def _columns(table: ir.Table) -> tuple[tuple[str, str], ...]:
+    return tuple((name, str(type_)) for name, type_ in table.schema().items())
 
 
 def _tables(plan: FoldPlan) -> dict[str, dict[str, str]]:

@@ -225,7 +225,7 @@
     for (const tile of board.tiles.slice(shown)) left[tile.level] += 1;
     const narrow = innerWidth < innerHeight;
     const nodes = rows.map(([count, size]) => {
-      const row = el("div", "row");
+      const row = el("div", `row row-${size}`);
       row.setAttribute("role", "presentation");
       row.style.setProperty("--height", HEIGHTS[size]);
       row.style.setProperty("--columns", size === "s" ? 5 : size === "m" ? Math.max(count, narrow ? 2 : 4) : count);
