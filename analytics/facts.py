@@ -252,13 +252,13 @@ def with_bounces(rows: Any) -> Any:
 
     bounced = {f"bounced_{days}d": ibis.ifelse(rows.bounce_known, within(days), ibis.null("boolean")) for days in BOUNCE_DAYS}
     loops = (rows.qc_failed_count > 0) | (rows.part_requested_count > 1) | (rows.reopened_count > 0)
-    fixed = ~(loops | within(7) | rows.unsuccessful.fill_null(False))
+    fixed = ~(loops | (rows.bounce_known & within(7)) | rows.unsuccessful.fill_null(False))
     return rows.mutate(**bounced, first_time_fix=ibis.ifelse(rows.hand_back_at.notnull(), fixed, ibis.null("boolean")))
 
 
 def _shipments(t: Any, now: Any) -> Any:
-    travelling = t.delivered_at.isnull() & t.lost_at.isnull() & (t.picked_up_at.notnull() | t.planned_at.notnull())
-    missing = t.delivered_at.isnull() & (t.picked_up_at.notnull() | t.planned_at.notnull() | t.lost_at.notnull())
+    missing = t.delivered_at.isnull()  # whatever is known of it, if only a scan: many carriers tell no more
+    travelling = missing & t.lost_at.isnull()
     return t.mutate(
         late=_late(t.delivered_at, t.promised_at, missing, now),
         transit_hours=_hours(t.picked_up_at, t.delivered_at),

@@ -105,7 +105,7 @@ def _silence(partner: str, hours: NDArray[np.int64], watermark: datetime, timezo
     last = datetime.fromtimestamp(int(hours[-1]) * 3600, UTC)
     health = Health.DEAD if silent > PATIENCE_DEAD * usual else Health.LATE
     quiet = span(float(now - hours[-1]))
-    return State(health, f"{partner} has been silent for {quiet} (since {last:%Y-%m-%d}); its longest usual gap is {longest}")
+    return State(health, f"partner {partner} has been silent for {quiet} (since {last:%Y-%m-%d}); its longest usual gap is {longest}")
 
 
 def _habit(hours: NDArray[np.int64], grid: NDArray[np.int64], offset: int) -> NDArray[np.float64]:

@@ -81,6 +81,8 @@ def evidence(kpi: Kpi, figures: Figures, red: Bound) -> float | None:
     """Give the probability that the true value lies beyond the red limit; None without a value."""
     if figures.value is None or figures.n <= 0 and kpi.measure.shape not in ("count", "sum"):
         return None
+    if kpi.measure.shape == "mean" and figures.n < 2:
+        return 0.5  # one row alone proves nothing, and the two sides of a band must not add up to certainty
     low, high = _sides(kpi, red)
     above = _above(kpi, figures, high) if high is not None else 0.0
     below = _below(kpi, figures, low) if low is not None else 0.0
@@ -103,7 +105,7 @@ def _below(kpi: Kpi, f: Figures, edge: float) -> float:
     if _is_proportion(kpi, f):
         return 1.0 - float(proof.share_above(f.numerator, f.denominator, edge))
     if shape == "mean":
-        return 1.0 - float(proof.mean_above(f.value, f.deviation or 0.0, f.n, edge)) if f.n >= 2 else 0.5
+        return float(proof.mean_below(f.value, f.deviation or 0.0, f.n, edge))
     if shape == "quantile" and kpi.measure.q is not None:
         return float(proof.quantile_below(dict(f.under)[edge], f.n, kpi.measure.q))
     return float(f.value is not None and f.value < edge)

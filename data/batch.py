@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from analytics.facts import Fact
     from data.settings import Source
 
 
@@ -138,9 +139,9 @@ class Batch:
         self._staged, self._good, self._rejected, self.tally = False, 0, [], Tally()
 
     def _ids(self, rows: pd.DataFrame) -> str:
-        """Digest the identity of a row: its key, kind, times and everything mapped, not where it stood."""
+        """Digest the identity of a row: its source, key, kind, times and everything mapped, not where it stood."""
         content = sorted(set(rows.columns) - {"row", "file", "place", "recorded_at"})
-        same = ", ".join(f'coalesce("{name}"::VARCHAR, chr(1))' for name in content)
+        same = ", ".join([f"'{_quoted(self.source.name)}'", *(f'coalesce("{name}"::VARCHAR, chr(1))' for name in content)])
         whole = f"{same}, coalesce(recorded_at::VARCHAR, chr(1))"
         digests = f"unhex(md5(concat_ws(chr(31), {whole}))) AS id"
         return digests + (f", unhex(md5(concat_ws(chr(31), {same}))) AS same" if self.source.kinds else "")
@@ -239,8 +240,8 @@ class Batch:
     def _append(self) -> int:
         """Copy what tells something new from the stage into the log; give the number of rows."""
         mine = f"source = '{_quoted(self.source.name)}' AND generation = {self.generation.number}"
-        fresh = _fresh_events if self.source.kinds else _fresh_statements
-        self.con.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {fresh(self._log, mine)}")
+        fresh = _fresh_events(self._log, mine) if self.source.kinds else _fresh_statements(self._log, mine, self._fact)
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {fresh}")
         plan = FoldPlan(self._fact, {name: extra.type for name, extra in self.source.extra})
         wanted = event_columns(plan) if self.source.kinds else statement_columns(plan)
         present = {row[0] for row in self.con.execute("DESCRIBE stage").fetchall()}
@@ -317,28 +318,33 @@ def _fresh_events(log: str, mine: str) -> str:
     )
 
 
-def _fresh_statements(log: str, mine: str) -> str:
+def _fresh_statements(log: str, mine: str, fact: Fact) -> str:
     """Select the versions in the stage that say something new.
 
-    A version with a time of record is new unless it is known. Without one the newest batch speaks, so a version is new
-    where it differs from the one before it; but a file read again that ends where the log ends says nothing, even if it
-    passes through older versions on its way.
+    A version with a time of record is new unless it is known. Without one the newest batch speaks, as it always does of a
+    snapshot, so a version is new where it differs from the one before it; but a file read again that holds nothing unknown
+    and ends where the log ends says nothing, even if it passes through older versions on its way.
     """
-    order = "recorded_at DESC NULLS LAST, batch DESC, row DESC"
+    order = "batch DESC, row DESC" if fact.snapshot else "recorded_at DESC NULLS LAST, batch DESC, row DESC"
+    dated = "false" if fact.snapshot else "recorded_at IS NOT NULL"
     return f"""
-        WITH known AS (SELECT l.key, l.id, l.recorded_at, l.batch, l.row FROM {log} l
+        WITH known AS (SELECT l.key, l.id, l.recorded_at, l.batch, l.row, {dated} AS dated FROM {log} l
                        WHERE {mine} AND l.key IN (SELECT key FROM stage)),
-        newest AS (SELECT key, id FROM known QUALIFY row_number() OVER (PARTITION BY key ORDER BY {order}) = 1),
-        staged AS (SELECT s.key, s.row, s.id, s.recorded_at, n.id AS now,
-                          lag(s.id) OVER same_key AS before,
-                          last_value(s.id) OVER (same_key ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS final,
-                          row_number() OVER (PARTITION BY s.key, s.id ORDER BY s.row) AS nth,
-                          EXISTS (SELECT 1 FROM known k WHERE k.key = s.key AND k.id = s.id) AS said
-                   FROM stage s LEFT JOIN newest n ON n.key = s.key
-                   WINDOW same_key AS (PARTITION BY s.key ORDER BY s.row))
-        SELECT row FROM staged WHERE CASE
-            WHEN recorded_at IS NOT NULL THEN NOT said AND nth = 1
-            ELSE id IS DISTINCT FROM coalesce(before, now) AND NOT (said AND final IS NOT DISTINCT FROM now) END"""
+        newest AS (SELECT key, id FROM known WHERE NOT dated
+                   QUALIFY row_number() OVER (PARTITION BY key ORDER BY {order}) = 1),
+        said AS (SELECT DISTINCT key, id FROM known),
+        staged AS (SELECT s.key, s.row, s.id, {dated.replace("recorded_at", "s.recorded_at")} AS dated, n.id AS now,
+                          k.id IS NOT NULL AS said
+                   FROM stage s LEFT JOIN newest n ON n.key = s.key LEFT JOIN said k ON k.key = s.key AND k.id = s.id),
+        judged AS (SELECT row, id, dated, now, said,
+                          lag(id) OVER alike AS before,
+                          last_value(id) OVER (alike ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS final,
+                          bool_and(said) OVER (PARTITION BY key, dated) AS all_said,
+                          row_number() OVER (PARTITION BY key, id ORDER BY row) AS nth
+                   FROM staged WINDOW alike AS (PARTITION BY key, dated ORDER BY row))
+        SELECT row FROM judged WHERE CASE
+            WHEN dated THEN NOT said AND nth = 1
+            ELSE id IS DISTINCT FROM coalesce(before, now) AND NOT (all_said AND final IS NOT DISTINCT FROM now) END"""
 
 
 def _quoted(text: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +14,12 @@ import pandas as pd
 
 from data.batch import Batch, Rejected, Tally, signature
 from data.contracts import failures, schema
-from data.mapping import read_rows
+from data.mapping import plain, read_rows
 from data.sources.chunk import SourceError
 from data.sources.files import FileMark, pending
+from data.sources.frames import text_frame
 from data.sources.sql import SqlPull
+from data.warehouse import WarehouseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +30,11 @@ if TYPE_CHECKING:
     from data.sources.files import PendingFile
     from data.warehouse import Warehouse
 
+log = logging.getLogger(__name__)
+
+TYPED = ("xlsx", "parquet", "sql")
+REPLAYED = 50_000
+"""Quarantined rows that are tried again together."""
 SMALL_FILE = 16 << 20
 """Files up to this many bytes share a batch, so that ten thousand little drops do not cost ten thousand commits."""
 
@@ -81,10 +89,7 @@ class Loader:
         started = time.perf_counter()
         with self._warehouse.turns[source.name]:
             run = _Run(self._warehouse, source, self._names, self._clock(), self._boundary, loaded, progress)
-            try:
-                run.sql() if source.format == "sql" else run.files()
-            except SourceError as error:
-                loaded.fail(error)
+            _guarded(loaded, run.pull)
         loaded.seconds = time.perf_counter() - started
         return loaded
 
@@ -93,9 +98,23 @@ class Loader:
         loaded = Loaded(source.name)
         started = time.perf_counter()
         with self._warehouse.turns[source.name]:
-            _Run(self._warehouse, source, self._names, self._clock(), self._boundary, loaded, None).quarantined()
+            run = _Run(self._warehouse, source, self._names, self._clock(), self._boundary, loaded, None)
+            _guarded(loaded, run.replay)
         loaded.seconds = time.perf_counter() - started
         return loaded
+
+
+def _guarded(loaded: Loaded, run: Callable[[], None]) -> None:
+    """Let no source's failure, not even one of ours, stop the other sources."""
+    try:
+        run()
+    except SourceError as error:
+        loaded.fail(error)
+    except WarehouseError as error:
+        loaded.errors.append(str(error))
+    except Exception as error:
+        log.exception("source %s could not be loaded", loaded.name)
+        loaded.errors.append(f"This failed through a fault of Painpoint's: {type(error).__name__}: {error}.")
 
 
 class _Run:
@@ -120,6 +139,10 @@ class _Run:
         self._progress = progress
         self._contract = schema(source, at)
         self._waiting: list[tuple[str, Chunk]] = []
+
+    def pull(self) -> None:
+        """Load what is new."""
+        self.sql() if self._source.format == "sql" else self.files()
 
     def files(self) -> None:
         """Load the files that are new or have changed: small ones share batches, a large one has its own."""
@@ -177,10 +200,11 @@ class _Run:
             return None
 
     def _stage_waiting(self, batch: Batch) -> None:
-        """Stage the small files' chunks, those with the same columns together: mapping costs per chunk, not per row."""
-        alike: dict[tuple[str, ...], list[tuple[str, Chunk]]] = {}
+        """Stage the small files' chunks, those with the same columns of the same types together: mapping costs per chunk, not per row."""
+        alike: dict[tuple[tuple[str, str], ...], list[tuple[str, Chunk]]] = {}
         for name, chunk in self._waiting:
-            alike.setdefault(tuple(chunk.frame.columns), []).append((name, chunk))
+            kinds = tuple((str(column), str(dtype)) for column, dtype in chunk.frame.dtypes.items())
+            alike.setdefault(kinds, []).append((name, chunk))
         self._waiting = []
         for chunks in alike.values():
             self._stage(batch, chunks)
@@ -213,6 +237,17 @@ class _Run:
             con.close()
         return (json.loads(value[0]) if value else None), newest[2] is None
 
+    def replay(self) -> None:
+        """Store the quarantined rows that pass by now; under a changed mapping all is read anew, they among it."""
+        if self._source.format == "sql":
+            reload = self._cursor()[1]
+        else:
+            reload = self._marks()[1]
+        if reload:
+            self.pull()
+        if not self._loaded.errors:
+            self.quarantined()
+
     def quarantined(self) -> None:
         """Store the quarantined rows that pass by now; the others stay where they are."""
         con = self._warehouse.cursor()
@@ -223,23 +258,39 @@ class _Run:
         con.close()
         with self._batch() as batch:
             released: list[int] = []
-            for identity, file, place, raw in rows:
-                frame = pd.DataFrame([json.loads(raw)]).astype("str").where(lambda f: f != "None")
-                missing = {column: None for column in self._source.columns if column not in frame}
-                frame = frame.assign(**missing)
-                mapped = read_rows(self._source, frame)
-                good = mapped.frame.drop(index=list(failures(mapped.frame, self._contract)))
-                batch.tally.read += 1
-                if mapped.ignored or not good.empty:
-                    released.append(identity)
-                    batch.add(good, [file] * len(good), [place] * len(good))
-                    batch.tally.ignored += mapped.ignored
-                else:
-                    batch.tally.quarantined += 1
+            for start in range(0, len(rows), REPLAYED):
+                released += self._try_again(batch, rows[start : start + REPLAYED])
             if released:
                 self._commit(batch, released=released)
             else:
                 self._loaded.tally.add(batch.tally)
+
+    def _try_again(self, batch: Batch, rows: list[Any]) -> list[int]:
+        """Stage the quarantined rows that pass; give the ids of those, and of those that no kind matches by now."""
+        identities, files, places, raws = zip(*rows, strict=True)
+        cells = [json.loads(raw) for raw in raws]
+        names = dict.fromkeys([*(name for row in cells for name in row), *self._source.columns])
+        frame = text_frame({name: [_written(row.get(name)) for row in cells] for name in names})
+        good, ignored = self._pass(self._source, frame)
+        if self._source.datetime_format and self._source.format in TYPED:
+            # a cell that held a time is written in ISO 8601 in the quarantine, whatever the source's texts look like
+            rest = frame.drop(index=[*good.index, *ignored])
+            if not rest.empty:
+                more, more_ignored = self._pass(replace(self._source, datetime_format=None), rest)
+                good, ignored = pd.concat([good, more]) if not more.empty else good, [*ignored, *more_ignored]
+        positions = good.index.to_list()
+        batch.add(good, [files[i] for i in positions], [places[i] for i in positions])
+        batch.tally.read += len(rows)
+        batch.tally.ignored += len(ignored)
+        batch.tally.quarantined += len(rows) - len(good) - len(ignored)
+        return [identities[i] for i in [*positions, *ignored]]
+
+    def _pass(self, source: Source, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[int]]:
+        """Give the canonical rows that pass, and the index of those that no kind matches."""
+        mapped = read_rows(source, frame)
+        mapped.frame.index = frame.index[mapped.frame.index]
+        gone = {*mapped.frame.index, *frame.index[list(mapped.problems)]}
+        return mapped.frame.drop(index=list(failures(mapped.frame, self._contract))), [i for i in frame.index if i not in gone]
 
     def _batch(self) -> Batch:
         return Batch(self._warehouse, self._source, self._boundary)
@@ -292,6 +343,11 @@ def _rejected(frame: pd.DataFrame, files: Any, places: Any, reasons: dict[int, s
         Rejected(str(files[position]), int(places[position]), reasons[position], _raw(raw), readable=True)
         for position, raw in zip(positions, raws, strict=True)
     ]
+
+
+def _written(value: Any) -> str | None:
+    """Give a cell of the quarantine as the text that the mapping saw."""
+    return None if value is None else plain(value)
 
 
 def _raw(row: dict[str, Any]) -> str:

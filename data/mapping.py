@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from data.settings import Mapping, Source
 
 KEY_SEPARATOR = "\x1f"
-_ZONED = r"\d{2}:\d{2}.*([Zz]|[+-]\d{2}(:?\d{2})?)$"
+_ZONED = r"^\d{4}-?\d{2}-?\d{2}[T ].*([Zz]|[+-]\d{2}(:?\d{2})?)$"
 _ISO_DATE = r"^\d{4}-?\d{2}-?\d{2}([T ]|$)"
+_EARLIEST, _LATEST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59.999999", "us")
+"""What Python can tell: 9999-12-31, the "never" of many systems, lies beyond it in UTC west of Greenwich."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,19 @@ class _Reader:
         absent = pc.is_in(text, value_set=pa.array(["", *self.source.missing], pa.string()))
         return pc.if_else(absent, pa.scalar(None, pa.string()), text) if pc.any(absent).as_py() else text
 
+    def _typed(self, column: str) -> pd.Series:
+        """Give a column of numbers or times, with what the settings list as missing missing."""
+        series = self.frame[column]
+        listed = pd.Series(self.source.missing, dtype="str")
+        if listed.empty:
+            return series
+        if series.dtype.kind == "M":
+            times = pd.to_datetime(listed, format="ISO8601", errors="coerce", utc=True).dropna()
+            absent = series.isin(times if getattr(series.dt, "tz", None) else times.dt.tz_localize(None))
+        else:
+            absent = series.isin(pd.to_numeric(listed, errors="coerce").dropna())
+        return series.mask(absent) if absent.any() else series
+
     def problem(self, bad: Any, name: str, text: Any, wanted: str) -> None:
         """Note for every row of the mask `bad` that `name` is not what is wanted."""
         for position in np.flatnonzero(bad):
@@ -74,7 +90,7 @@ class _Reader:
         series = self.frame[column]
         kind = getattr(series.dtype, "kind", "O")
         if kind == "M":
-            return self._typed_time(series)
+            return self._typed_time(self._typed(column))
         text = self.text(column)
         pattern = self.source.datetime_format
         wall, zoned, bad = _parse_times(text, pattern)
@@ -84,22 +100,22 @@ class _Reader:
 
     def _typed_time(self, series: pd.Series) -> Any:
         if getattr(series.dt, "tz", None) is not None:
-            return series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
+            return _told(series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]"))
         return self._settle(series.to_numpy("datetime64[us]"), np.zeros(len(series), dtype=bool))
 
     def _settle(self, wall: Any, zoned: Any) -> Any:
         """Turn local times into UTC; `zoned` ones are UTC already."""
         if zoned.all():
-            return wall
+            return _told(wall)
         utc, adjusted = to_utc(wall, self.source.timezone)
         self.adjusted += int((adjusted & ~zoned).sum())
-        return np.where(zoned, wall, utc)
+        return _told(np.where(zoned, wall, utc))
 
     def number(self, column: str, name: str) -> Any:
         """Give a column as float64; infinities and thousands separators are not numbers."""
         series = self.frame[column]
         if getattr(series.dtype, "kind", "O") in "iufb":
-            numbers = series.to_numpy("float64", na_value=np.nan)
+            numbers = self._typed(column).to_numpy("float64", na_value=np.nan)
             self.problem(np.isinf(numbers), name, as_text(series), "a finite number")
             return numbers
         text = self.text(column)
@@ -115,7 +131,7 @@ class _Reader:
     def boolean(self, column: str, name: str) -> Any:
         series = self.frame[column]
         if getattr(series.dtype, "kind", "O") in "iuf":
-            numbers = series.to_numpy("float64", na_value=np.nan)
+            numbers = self._typed(column).to_numpy("float64", na_value=np.nan)
             self.problem(~np.isnan(numbers) & (numbers != 0) & (numbers != 1), name, as_text(series), "true or false")
             return pd.array(np.where(np.isnan(numbers), None, numbers == 1), dtype="boolean")
         return self._boolean_text(self.text(column), name)
@@ -142,7 +158,8 @@ class _Reader:
         keys = pa.array(list(pairs), pa.string())
         found = pc.index_in(text, value_set=keys)
         self.unmapped += pc.sum(pc.and_(pc.is_valid(text), pc.is_null(found))).as_py() or 0
-        target = pc.take(pa.array(list(pairs.values()), pa.string()), found)
+        targets = [value or None for value in pairs.values()]  # mapped to nothing is missing, not an empty text
+        target = pc.take(pa.array(targets, pa.string()), found)
         if kind == "number":
             return _parse_numbers(target)[0]
         if kind == "bool":
@@ -220,7 +237,7 @@ def _key(fact: Fact, source: Source, columns: dict[str, Any]) -> tuple[Any, dict
         if name == "at" and fact.name == "tallies":
             parts.append(_local_day(columns["at"], source.timezone))
         elif name == "at":
-            parts.append(pd.Series(columns["at"]).astype("str"))
+            parts.append(_as_pandas(pc.cast(pa.array(columns["at"]), pa.string())))
         elif name in columns:
             parts.append(pd.Series(columns[name]).astype("str").fillna(""))
     key = parts[0]
@@ -243,9 +260,9 @@ def as_text(series: pd.Series) -> Any:
     if kind in "iu":
         return pc.cast(pa.array(series, from_pandas=True), pa.string())
     if kind == "f":
-        return pa.array([_plain(x) for x in series.tolist()], pa.string())
-    if kind == "M":
-        return pa.array(series.astype("str").where(series.notna(), None), pa.string())
+        return pa.array([plain(x) for x in series.tolist()], pa.string())
+    if kind == "M":  # pandas would write a midnight with or without its time, as the other values have it
+        return pa.array([None if x is pd.NaT else x.isoformat() for x in series], pa.string())
     array = pa.array(series, from_pandas=True) if pd.api.types.is_string_dtype(series.dtype) else _objects(series)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
@@ -253,17 +270,18 @@ def as_text(series: pd.Series) -> Any:
 
 
 def _objects(series: pd.Series) -> Any:
-    return pa.array([None if x is None or x is pd.NA or x != x else _plain(x) for x in series.tolist()], pa.string())  # noqa: PLR0124  # NaN is the one value that differs from itself
+    return pa.array([None if x is None or x is pd.NA or x != x else plain(x) for x in series.tolist()], pa.string())  # noqa: PLR0124  # NaN is the one value that differs from itself
 
 
-def _plain(value: Any) -> str | None:
+def plain(value: Any) -> str | None:
+    """Give one value as text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
         if np.isnan(value):
             return None
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    return str(value)
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def _as_pandas(text: Any) -> pd.Series:
@@ -275,7 +293,7 @@ def _constant(value: Any, kind: Type, length: int) -> Any:
         return np.full(length, float(value))
     if kind == "bool":
         return pd.array([bool(value)] * length, dtype="boolean")
-    return _as_pandas(pa.array([_plain(value)] * length, pa.string()))
+    return _as_pandas(pa.array([plain(value)] * length, pa.string()))
 
 
 def _mask(values: Any) -> Any:
@@ -317,6 +335,11 @@ def _parse_times(text: Any, pattern: str | None) -> tuple[Any, Any, Any]:
             parsed = pd.to_datetime(series[mask], format="ISO8601", errors="coerce", utc=utc)
             walls[mask] = (parsed.dt.tz_localize(None) if utc else parsed).to_numpy("datetime64[us]")
     return walls, zoned, present & np.isnat(walls)
+
+
+def _told(instants: Any) -> Any:
+    """Keep times within what Python can tell."""
+    return np.clip(instants, _EARLIEST, _LATEST)
 
 
 def _parse_pattern(text: Any, pattern: str, present: Any) -> tuple[Any, Any, Any]:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SECOND = np.timedelta64(1, "s")
+_DAY = timedelta(days=1)
+_LAST_YEAR = 9999
+_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
 
 
 def to_utc(wall: NDArray[np.datetime64], zone: str) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
@@ -23,57 +26,65 @@ def to_utc(wall: NDArray[np.datetime64], zone: str) -> tuple[NDArray[np.datetime
     known = ~np.isnat(wall)
     if not known.any():
         return wall, np.zeros(len(wall), dtype=bool)
-    years = wall[known].astype("datetime64[Y]").astype(int) + 1970
-    starts, offsets, gaps, overlaps = _offsets(zone, int(years.min()) - 1, int(years.max()) + 1)
-    position = np.searchsorted(starts, wall, side="right")
-    utc = wall - offsets[position] * _SECOND
-    adjusted = np.zeros(len(wall), dtype=bool)
-    for low, high in (*gaps, *overlaps):
-        adjusted |= (wall >= low) & (wall < high)
+    present = np.unique(wall[known].astype("datetime64[Y]").astype(int)) + 1970
+    starts, offsets, lows = _offsets(zone, tuple(present.tolist()))
+    # the last change whose gap or overlap begins at or before the time; if its end lies after it, the time is inside
+    begun = np.searchsorted(lows, wall, side="right")
+    ended = np.searchsorted(starts, wall, side="right")
+    utc = wall - offsets[ended] * _SECOND
+    adjusted = known & (begun > ended)
     utc[~known] = np.datetime64("NaT")
     return utc, adjusted
 
 
 @lru_cache(maxsize=256)
-def _offsets(zone: str, first: int, last: int) -> tuple[Any, Any, list[Any], list[Any]]:
-    """Give the local times at which the offset changes, the offsets between them, the gaps and the overlaps.
+def _offsets(zone: str, years: tuple[int, ...]) -> tuple[Any, Any, Any]:
+    """Give the local times from which a new offset holds, the offsets between them, and where their gaps or overlaps begin.
 
     The offset before a change holds for every local time inside the gap or overlap it makes: that moves a time in a gap
     forward by the gap, and gives an ambiguous one its earlier instant.
     """
+    around = sorted({near for year in years for near in (year - 1, year, year + 1) if 1 <= near <= _LAST_YEAR})
+    offsets: list[int] = []
+    starts, lows = [], []
+    for year in around:
+        first, changes = _year(zone, year)
+        if year - 1 not in around:  # the years between hold none of the times, so it does not matter where their changes lie
+            if offsets:
+                starts.append(np.datetime64(f"{year:04d}-01-01", "us"))
+                lows.append(starts[-1])
+            offsets.append(first)
+        for instant, after in changes:
+            before = offsets[-1]
+            lows.append(instant + min(before, after) * _SECOND)
+            starts.append(instant + max(before, after) * _SECOND)
+            offsets.append(after)
+    return np.array(starts, "datetime64[us]"), np.array(offsets, "int64"), np.array(lows, "datetime64[us]")
+
+
+@lru_cache(maxsize=4096)
+def _year(zone: str, year: int) -> tuple[int, tuple[tuple[Any, int], ...]]:
+    """Give a zone's offset in seconds at the start of a year (UTC), and the instants in it at which another one begins.
+
+    The changes are found to the second, by looking at every day and then closer.
+    """
     info = ZoneInfo(zone)
-    changes = _changes(info, first, last)
-    start = datetime(max(first, 1), 1, 1, tzinfo=UTC)
-    offsets = [_offset(info, start)]
-    starts, gaps, overlaps = [], [], []
-    for instant in changes:
-        before, after = offsets[-1], _offset(info, instant)
-        local = np.datetime64(instant.replace(tzinfo=None), "us")
-        low = local + min(before, after) * _SECOND
-        high = local + max(before, after) * _SECOND
-        (gaps if after > before else overlaps).append((low, high))
-        starts.append(high)
-        offsets.append(after)
-    return np.array(starts, dtype="datetime64[us]"), np.array(offsets, dtype="int64"), gaps, overlaps
+    # the first and last days that Python can tell in every zone
+    low = max(datetime(year, 1, 1, tzinfo=UTC), _FIRST)
+    end = min(datetime(year, 12, 31, tzinfo=UTC), _LAST) + _DAY
+    first = _offset(info, low)
+    found = []
+    while low < end:
+        if _offset(info, low) != _offset(info, low + _DAY):
+            left, right = low, low + _DAY
+            while right - left > timedelta(seconds=1):
+                middle = left + timedelta(seconds=int((right - left).total_seconds()) // 2)
+                left, right = (middle, right) if _offset(info, middle) == _offset(info, left) else (left, middle)
+            found.append((np.datetime64(right.replace(tzinfo=None), "us"), _offset(info, right)))
+        low += _DAY
+    return first, tuple(found)
 
 
 def _offset(info: ZoneInfo, instant: datetime) -> int:
     offset = instant.astimezone(info).utcoffset()
     return int(offset.total_seconds()) if offset else 0
-
-
-def _changes(info: ZoneInfo, first: int, last: int) -> list[datetime]:
-    """Find the instants at which a zone's offset changes, to the second, by looking at every day and then closer."""
-    day = timedelta(days=1)
-    low = datetime(max(first, 1), 1, 1, tzinfo=UTC)
-    end = datetime(min(last, 9998) + 1, 1, 1, tzinfo=UTC)
-    found = []
-    while low < end:
-        if _offset(info, low) != _offset(info, low + day):
-            left, right = low, low + day
-            while right - left > timedelta(seconds=1):
-                middle = left + timedelta(seconds=int((right - left).total_seconds()) // 2)
-                left, right = (middle, right) if _offset(info, middle) == _offset(info, left) else (left, middle)
-            found.append(right)
-        low += day
-    return found

@@ -30,6 +30,11 @@ def mean_above(mean: Any, deviation: Any, n: Any, limit: Any) -> Any:
     return np.where(n >= 2, probability, 0.5)
 
 
+def mean_below(mean: Any, deviation: Any, n: Any, limit: Any) -> Any:
+    """P(true mean < limit); with no spread at all a mean at the very limit is not below it, so this is no mere 1 - above."""
+    return mean_above(np.negative(mean), deviation, n, np.negative(limit))
+
+
 def quantile_above(over: Any, n: Any, q: float) -> Any:
     """P(true q-quantile > limit), that is P(share of rows over the limit > 1 - q), given `over` of `n` rows beyond it."""
     return share_above(over, n, 1 - q)

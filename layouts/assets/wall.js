@@ -282,8 +282,9 @@
     const strip = at("feeds");
     strip.replaceChildren(...nodes);
     dropUntilFits(strip, nodes, (hidden) => {
-      const fresh = hidden.every((node) => node.dataset.state === "fresh");
-      return el("span", "feed more-feeds", `+ ${hidden.length} more${fresh ? " fresh" : ""}`);
+      const states = TROUBLE.map((state) => [hidden.filter((node) => node.dataset.state === state).length, state]);
+      const parts = states.filter(([count]) => count).map(([count, state]) => `${count} ${state}`);
+      return el("span", "feed more-feeds", `+ ${parts.join(", ")}`);
     });
   }
 
@@ -334,7 +335,7 @@
     node.className = "";
     if (hurting) {
       // A lone row leaves most of the screen empty; an empty screen must say why it is empty.
-      node.hidden = hurting > 2 || counts.unknown > 0;
+      node.hidden = plan(counts.red + counts.turning, counts.amber).length > 1 || counts.unknown > 0;
       node.className = "rest";
       node.replaceChildren(shape("green"), el("p", "", `${number(counts.green)} others judged, green and hidden`));
       return;
@@ -378,13 +379,14 @@
     fitTiles();
   }
 
-  // Type is sized so that it fits; long reasons give way first, and measures after them.
+  // Type is sized so that it fits; what is longer than usual gives way: the limit goes under its value, then the value
+  // shrinks; long reasons lose lines, and measures after them.
   function fitTiles() {
+    const wide = (tile) => tile.querySelector(".value").offsetWidth > tile.querySelector(".middle").clientWidth;
+    const high = (tile) => tile.scrollHeight > tile.clientHeight + 1;
+    const steps = [["stack", wide], ["slim", wide], ["terse", high], ["mute", high], ["slim", high]];
     for (const tile of document.querySelectorAll(".tile")) {
-      for (const step of ["terse", "mute"]) {
-        if (tile.scrollHeight <= tile.clientHeight + 1) break;
-        tile.classList.add(step);
-      }
+      for (const [step, needed] of steps) if (needed(tile)) tile.classList.add(step);
     }
   }
 

@@ -31,6 +31,9 @@ OVERLAPS = """() => {
     return lines.flatMap((boxes) => boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) => cross(a, b)))).length;
 }"""
 
+TOO_WIDE = """() => [...document.querySelectorAll(".tile")]
+    .filter((tile) => tile.querySelector(".value").offsetWidth > tile.querySelector(".middle").clientWidth).length"""
+
 SMALLEST = """() => {
     const walk = document.createTreeWalker(document.getElementById("wall"), NodeFilter.SHOW_TEXT);
     let least = 99;
@@ -241,7 +244,7 @@ def test_the_screen_is_legible_at_every_size(page, wall, size, theme):
     page.set_viewport_size({"width": size[0], "height": size[1]})
     wall.start("none")
     page.goto(f"{wall.url}?theme={theme}")
-    for board in ("busy", "few", "dead_source", "only_unknown", "single", "all_green"):
+    for board in ("busy", "few", "dead_source", "only_unknown", "single", "all_green", "wordy"):
         wall.say(f"board {board}")
         counts = BOARDS[board]().counts()
         begin = f"{counts['judged']} judged · {counts['red']} red · {counts['turning']} turning"
@@ -249,5 +252,6 @@ def test_the_screen_is_legible_at_every_size(page, wall, size, theme):
         page.wait_for_timeout(150)
         assert page.evaluate(OVERFLOWS) == 0, board
         assert page.evaluate(OVERLAPS) == 0, board
+        assert page.evaluate(TOO_WIDE) == 0, board
         assert page.evaluate(SMALLEST) >= 1.89, board
         assert page.evaluate(CONTRASTS) == [], board

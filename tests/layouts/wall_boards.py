@@ -214,7 +214,26 @@ def small_pool():
     return board([reading(0, (("partner", SMALL),))])
 
 
+def wordy():
+    """Everything longer than it should be."""
+    reason = "31 of 218 repairs came back later than promised, mostly those that waited for displays. " * 3
+    part = (
+        ("partner", "Gesellschaft für Mobilgeräteservice und Reparatur mbH & Co. KG"),
+        ("product", "A52 Pro 5G Enterprise"),
+    )
+    long = {"value": 123456.7, "unit": "EUR", "limits": Limits(90000.0, 100000.0), "pain": 12345.6, "reason": reason,
+            "remedies": (reason,), "title": "Cost per repair including parts, labour and logistics",
+            "since": NOW - timedelta(days=1234), "history": ()}  # fmt: skip
+    hurting = [reading(n, part, Level.RED, stale=n % 3 == 0, **long) for n in range(20)]
+    feeds = [
+        feed(f"a_rather_long_source_name_{n}", timedelta(hours=n), ("dead", "late", "fresh")[n % 3]) for n in range(14)
+    ]
+    return board(
+        [*hurting, *unknowns()], feeds=feeds, network="A worldwide after-sales service network of very many brands " * 2
+    )
+
+
 BOARDS = {
     made.__name__: made
-    for made in (all_green, busy, few, single, dead_source, only_unknown, nothing, hostile, small_pool)
+    for made in (all_green, busy, few, single, dead_source, only_unknown, nothing, hostile, small_pool, wordy)
 }
