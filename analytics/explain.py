@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from analytics.judge import Judge, View
-    from analytics.kpi import Condition, Kpi, Reading
+    from analytics.kpi import Condition, Kpi, Reading, Slice
     from analytics.moments import Moments
 
 MOST_ROWS = 1000
@@ -84,8 +84,8 @@ def _condition(condition: Condition) -> str:
 
 def _rows(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime) -> tuple[list[dict[str, Any]], int]:
     by = tuple(name for name, _ in reading.slice)
-    if SMALL in dict(reading.slice).values():
-        return [], int(reading.n)
+    pooled = SMALL in dict(reading.slice).values()
+    slices = _pooled(judge, view, kpi, by, moment) if pooled else [reading.slice]
     sources = tuple(rule.name for rule in judge.feeds if rule.fact == kpi.fact)
     table = view.fact(kpi.fact, bounces=needs_bounces(kpi))
     times: dict[str, datetime | None] = {"now": moment}
@@ -101,11 +101,21 @@ def _rows(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime
         counted = rows.mutate(rows_total=ibis._.count().over())
         return counted.select("key", *columns, "rows_total").order_by("key").limit(MOST_ROWS)
 
-    texts = [slice_text(by, reading.slice)] if by else []
+    texts = [slice_text(by, slice_) for slice_ in slices] if by else []
     found = view.ask(("rows", scan, sources), build, stored(times), texts)
     total = int(found["rows_total"].iloc[0]) if len(found) else 0
     records = found.drop(columns="rows_total").to_dict(orient="records")
     return [{str(name): _plain(value) for name, value in record.items()} for record in records], total
+
+
+def _pooled(judge: Judge, view: View, kpi: Kpi, by: tuple[str, ...], moment: datetime) -> list[Slice]:
+    """Name the slices that a pool is made of: those with rows, but with too few of them to be judged alone."""
+    return [
+        r.slice
+        for r in judge.board(view, moment, 0).readings
+        if r.kpi == kpi.key and tuple(name for name, _ in r.slice) == by and SMALL not in dict(r.slice).values()
+        and r.value is not None and 0 < r.n < kpi.min_n
+    ]
 
 
 def _plain(value: Any) -> Any:

@@ -36,19 +36,36 @@ class FoldPlan:
 
     `extras`: the further columns and their types. `known`: for (source, extra) the event kind from which on it is known.
     `single`: only statements of one source exist, so that each key has one newest row and nothing needs merging.
+    `told`: the kinds and attributes that any source maps; None if that is not known.
     """
 
     fact: Fact
     extras: dict[str, Type] = field(default_factory=dict)
     known: dict[tuple[str, str], str] = field(default_factory=dict)
     single: bool = False
+    told: frozenset[str] | None = None
+
+    def tells(self, name: str) -> bool:
+        """Say whether any source maps a kind or attribute; those that none does cost nothing to fold."""
+        return self.told is None or name in self.told
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The event kinds that any source tells of; all of them if none is known to be left out."""
+        return tuple(kind for kind in self.fact.kinds if self.tells(kind)) or self.fact.kinds
 
     @property
     def attributes(self) -> dict[str, Type]:
+        """The fact's fields and further columns, with their types."""
         own = {f.name: f.type for f in self.fact.fields}
         if self.fact.snapshot:
             own["at"] = "time"
         return own | self.extras
+
+    @property
+    def carried(self) -> dict[str, Type]:
+        """The attributes that any source tells of."""
+        return {name: type_ for name, type_ in self.attributes.items() if self.tells(name)}
 
 
 def statement_columns(plan: FoldPlan) -> dict[str, str]:
@@ -113,8 +130,11 @@ def _is_known(table: ir.Table, moment: Any) -> Any:
 
 
 def _pick(table: ir.Table, group: list[str], order: list[Any]) -> ir.Table:
-    ranked = table.mutate(version=ibis.row_number().over(group_by=group, order_by=order))
-    return ranked.filter(ranked.version == 0).drop("version")
+    """Keep the first row of each group; only the places of rows are sorted, not all that they hold."""
+    names = dict.fromkeys([*group, "recorded_at", "batch", "row"])
+    narrow = table.select(*names)
+    ranked = narrow.mutate(version=ibis.row_number().over(group_by=group, order_by=order))
+    return table.semi_join(ranked.filter(ranked.version == 0), ["batch", "row"])
 
 
 def _snapshots(plan: FoldPlan, rows: ir.Table, moment: Any) -> ir.Table:
@@ -131,12 +151,12 @@ def _newest(plan: FoldPlan, rows: ir.Table, moment: Any) -> ir.Table:
         rows = rows.filter(_is_known(rows, moment))
     order = [rows.recorded_at.desc(nulls_first=False), rows.batch.desc(), rows.row.desc()]
     newest = _pick(rows, ["source", "key"], order)
-    times = [newest[f"{kind}_at"] for kind in plan.fact.kinds]
+    times = [newest[f"{kind}_at"] for kind in plan.kinds]
     newest = newest.mutate(first=ibis.least(*times), last=ibis.greatest(*times))
     if moment is None:
         return newest.filter(newest["first"].notnull())
     newest = newest.filter(newest["first"] <= moment)
-    come = {f"{k}_at": _until(newest[f"{k}_at"], moment) for k in plan.fact.kinds}
+    come = {f"{k}_at": _until(newest[f"{k}_at"], moment) for k in plan.kinds}
     return newest.mutate(**come)
 
 
@@ -170,29 +190,30 @@ def _always_known(plan: FoldPlan, name: str, moment: Any) -> bool:
 
 def _alone(plan: FoldPlan, newest: ir.Table, moment: Any) -> ir.Table:
     columns: dict[str, Any] = {}
-    for kind in plan.fact.kinds:
+    for kind in plan.kinds:
         columns |= {f"{kind}_at": newest[f"{kind}_at"], f"{kind}_last_at": newest[f"{kind}_at"]}
-    columns |= {f"{kind}_count": newest[f"{kind}_at"].notnull().cast("int64") for kind in plan.fact.repeatable}
-    for name in plan.attributes:
+    counted = [kind for kind in plan.fact.repeatable if kind in plan.kinds]
+    columns |= {f"{kind}_count": newest[f"{kind}_at"].notnull().cast("int64") for kind in counted}
+    for name in plan.carried:
         always = _always_known(plan, name, moment)
         columns[name] = newest[name] if always else _visible(plan, newest, name, moment)
-    last = ibis.greatest(*[newest[f"{kind}_at"] for kind in plan.fact.kinds])
-    return newest.select("key", "source", **columns, first_event_at=newest["first"], last_event_at=last)
+    last = ibis.greatest(*[newest[f"{kind}_at"] for kind in plan.kinds])
+    return _completed(plan, newest.select("key", "source", **columns, first_event_at=newest["first"], last_event_at=last))
 
 
 def _statement_parts(plan: FoldPlan, newest: ir.Table, moment: Any) -> list[ir.Table]:
     """Split statements by the time their attributes are known from, so that each part has one time to be ordered by."""
     results = {f.name for f in plan.fact.fields if f.result}
     kinds = {name: sorted({kind for (_, extra), kind in plan.known.items() if extra == name}) for name in plan.extras}
-    plain = [name for name in plan.attributes if name not in results and not kinds.get(name)]
+    plain = [name for name in plan.carried if name not in results and not kinds.get(name)]
     parts = [_part(plan, newest, plain, newest["first"], times=True)]
-    if results & set(plan.attributes):
+    if results & set(plan.carried):
         happened = newest
         if moment is not None:
             happened = newest.filter((newest["last"] <= moment) | newest.recorded_at.notnull())
-        parts.append(_part(plan, happened, sorted(results), happened["last"], times=False))
+        parts.append(_part(plan, happened, sorted(results & set(plan.carried)), happened["last"], times=False))
     for name in plan.extras:
-        if kinds[name]:
+        if kinds[name] and plan.tells(name):
             known = newest.mutate(known_from=_known_from(plan, newest, name))
             known = known.filter(known.known_from.notnull())
             parts.append(_part(plan, known, [name], known.known_from, times=False))
@@ -201,9 +222,9 @@ def _statement_parts(plan: FoldPlan, newest: ir.Table, moment: Any) -> list[ir.T
 
 def _part(plan: FoldPlan, table: ir.Table, names: list[str], t: Any, *, times: bool) -> ir.Table:
     columns: dict[str, Any] = {"t": t, "same": ibis.null("binary")}
-    for kind in plan.fact.kinds:
+    for kind in plan.kinds:
         columns[f"{kind}_at"] = table[f"{kind}_at"] if times else ibis.null("timestamp(6)")
-    for name, type_ in plan.attributes.items():
+    for name, type_ in plan.carried.items():
         columns[name] = table[name] if name in names else ibis.null(IBIS_TYPES[type_])
     return table.select("key", "source", "recorded_at", "batch", "row", **columns)
 
@@ -212,9 +233,9 @@ def _event_part(plan: FoldPlan, events: ir.Table, moment: Any) -> ir.Table:
     if moment is not None:
         events = events.filter(events["at"] <= moment, _is_known(events, moment))
     columns: dict[str, Any] = {"t": events["at"], "same": events.same}
-    for kind in plan.fact.kinds:
+    for kind in plan.kinds:
         columns[f"{kind}_at"] = ibis.ifelse(events.kind == kind, events["at"], ibis.null("timestamp(6)"))
-    columns |= {name: events[name] for name in plan.attributes}
+    columns |= {name: events[name] for name in plan.carried}
     return events.select("key", "source", "recorded_at", "batch", "row", **columns)
 
 
@@ -223,14 +244,23 @@ def _merge(plan: FoldPlan, parts: ir.Table) -> ir.Table:
     order = [parts.t, parts.recorded_at.asc(nulls_first=True), parts.batch, parts.row]
     parts = parts.mutate(seq=ibis.row_number().over(order_by=order))
     columns: dict[str, Any] = {"source": latest(parts.source, parts.seq)}
-    for kind in plan.fact.kinds:
+    for kind in plan.kinds:
         at = parts[f"{kind}_at"]
         columns |= {f"{kind}_at": at.min(), f"{kind}_last_at": at.max()}
-    for kind in plan.fact.repeatable:
+    for kind in [kind for kind in plan.fact.repeatable if kind in plan.kinds]:
         happened = parts[f"{kind}_at"].notnull()
         told = parts.same.nunique(where=happened)
         columns[f"{kind}_count"] = told + (happened & parts.same.isnull()).sum().coalesce(0)
-    columns |= {name: latest(parts[name], parts.seq) for name in plan.attributes}
-    every = [parts[f"{kind}_at"] for kind in plan.fact.kinds]
+    columns |= {name: latest(parts[name], parts.seq) for name in plan.carried}
+    every = [parts[f"{kind}_at"] for kind in plan.kinds]
     columns |= {"first_event_at": parts.t.min(), "last_event_at": ibis.greatest(*every).max()}
-    return parts.group_by("key").agg(**columns)
+    return _completed(plan, parts.group_by("key").agg(**columns))
+
+
+def _completed(plan: FoldPlan, folded: ir.Table) -> ir.Table:
+    """Add the columns that no source tells of: nothing is known there, and nothing has happened."""
+    columns = {
+        name: folded[name] if name in folded.columns else ibis.literal(0) if name.endswith("_count") else ibis.null(type_)
+        for name, type_ in fact_columns(plan).items()
+    }
+    return folded.select(**columns)

@@ -89,7 +89,7 @@ def fill(warehouse: Warehouse) -> None:
         WHERE closed < TIMESTAMP '2026-07-01 12:00:00'""")
     hours = "SELECT 'bench', 1, 1, partner, date_trunc('hour', closed_at), min(closed_at) FROM repair_orders"
     con.execute(f"INSERT INTO pulses {hours} GROUP BY partner, date_trunc('hour', closed_at)")
-    con.execute("INSERT INTO generations VALUES ('bench', 1, 'repair_orders', 's', '{}', 1)")
+    con.execute("INSERT INTO generations VALUES ('bench', 1, 'repair_orders', 's', '{}', '[]', 1)")
     con.execute("INSERT INTO batches SELECT 1, 'bench', 1, TIMESTAMP '2026-07-01 12:00:00', max(closed_at), max(closed_at), 1, 1, 0, 0, 0, 0, 0 FROM repair_orders")
     con.execute("""INSERT OR REPLACE INTO meta VALUES ('folded', '[["bench", 1]]')""")
     con.close()

@@ -83,12 +83,14 @@ def open_generation(con: duckdb.DuckDBPyConnection, source: Source) -> Generatio
         [source.name],
     ).fetchone()
     known = {name: extra.known_at for name, extra in source.extra if extra.known_at}
+    kinds = [kind for kind, _ in source.events] + [rule.kind for rule in source.kinds]
+    told = tuple(sorted({*kinds, *(name for name, _ in source.fields), *(name for name, _ in source.extra)}))
     if row and row[1] == mark:
-        return Generation(source.name, row[0], source.fact, mark, known, row[2])
+        return Generation(source.name, row[0], source.fact, mark, known, told, row[2])
     number = (row[0] if row else 0) + 1
-    values = [source.name, number, source.fact, mark, json.dumps(known)]
-    con.execute("INSERT INTO generations VALUES (?, ?, ?, ?, ?, NULL)", values)
-    return Generation(source.name, number, source.fact, mark, known)
+    values = [source.name, number, source.fact, mark, json.dumps(known), json.dumps(told)]
+    con.execute("INSERT INTO generations VALUES (?, ?, ?, ?, ?, ?, NULL)", values)
+    return Generation(source.name, number, source.fact, mark, known, told)
 
 
 class Batch:
@@ -105,6 +107,7 @@ class Batch:
         self._rejected: list[Rejected] = []
         self._good = 0
         self._staged = False
+        self._told = "stage s"
 
     def __enter__(self) -> Self:
         return self
@@ -144,7 +147,12 @@ class Batch:
         same = ", ".join([f"'{_quoted(self.source.name)}'", *(f'coalesce("{name}"::VARCHAR, chr(1))' for name in content)])
         whole = f"{same}, coalesce(recorded_at::VARCHAR, chr(1))"
         digests = f"unhex(md5(concat_ws(chr(31), {whole}))) AS id"
-        return digests + (f", unhex(md5(concat_ws(chr(31), {same}))) AS same" if self.source.kinds else "")
+        return digests + (f", unhex(md5(concat_ws(chr(31), {same}))) AS same" if self._recorded else "")
+
+    @property
+    def _recorded(self) -> bool:
+        """Tell whether events carry a time of record, so that one event can have been recorded twice."""
+        return bool(self.source.kinds) and any(name == "recorded_at" for name, _ in self.source.fields)
 
     def reject(self, rejected: list[Rejected]) -> None:
         """Keep rows for quarantine."""
@@ -240,27 +248,38 @@ class Batch:
     def _append(self) -> int:
         """Copy what tells something new from the stage into the log; give the number of rows."""
         mine = f"source = '{_quoted(self.source.name)}' AND generation = {self.generation.number}"
-        fresh = _fresh_events(self._log, mine) if self.source.kinds else _fresh_statements(self._log, mine, self._fact)
-        self.con.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {fresh}")
+        if not self._all_fresh(mine):
+            fresh = _fresh_events(self._log, mine) if self.source.kinds else _fresh_statements(self._log, mine, self._fact)
+            self.con.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {fresh}")
+            self._told = "stage s SEMI JOIN fresh f ON s.row = f.row"
         plan = FoldPlan(self._fact, {name: extra.type for name, extra in self.source.extra})
         wanted = event_columns(plan) if self.source.kinds else statement_columns(plan)
         present = {row[0] for row in self.con.execute("DESCRIBE stage").fetchall()}
         names = [n for n in wanted if n in present]
+        take = [f's."{n}"' for n in names]
+        if self.source.kinds and not self._recorded:
+            names, take = [*names, "same"], [*take, "s.id"]
         into = ", ".join(f'"{n}"' for n in ["source", "generation", "batch", *names])
-        take = ", ".join(f's."{n}"' for n in names)
-        self.con.execute(
-            f"INSERT INTO {self._log} ({into}) SELECT ?, ?, ?, {take} FROM stage s SEMI JOIN fresh f ON s.row = f.row",
+        row = self.con.execute(
+            f"INSERT INTO {self._log} ({into}) SELECT ?, ?, ?, {', '.join(take)} FROM {self._told}",
             [self.source.name, self.generation.number, self.number],
-        )
-        count = self.con.execute("SELECT count(*) FROM fresh").fetchone()
-        return count[0] if count else 0
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def _all_fresh(self, mine: str) -> bool:
+        """Tell cheaply whether every staged row is new, as in a first load: nothing to compare with, and no repeats."""
+        if self.con.execute(f"SELECT 1 FROM {self._log} WHERE {mine} LIMIT 1").fetchone() is not None:
+            return False
+        identity = "id" if self.source.kinds else "key"
+        row = self.con.execute(f"SELECT count(DISTINCT {identity}) = count(*) FROM stage").fetchone()
+        return row is not None and bool(row[0])
 
     def _pulse(self) -> None:
         """Note in which hours which partner showed signs of life, for the watch on silence."""
         times = ["at"] if self.source.at else [f"{kind}_at" for kind, _ in self.source.events]
         partner = "partner" if any(name == "partner" for name, _ in self.source.fields) else "NULL::VARCHAR"
         each = " UNION ALL ".join(
-            f'SELECT {partner} AS partner, "{t}" AS moment, recorded_at FROM stage s SEMI JOIN fresh f ON s.row = f.row' for t in times
+            f'SELECT {partner} AS partner, "{t}" AS moment, recorded_at FROM {self._told}' for t in times
         )
         self.con.execute(
             f"CREATE OR REPLACE TEMP TABLE heard AS SELECT partner, date_trunc('hour', moment) AS hour, max(moment) AS last_at, "
@@ -298,7 +317,7 @@ class Batch:
     def _follow(self, sources: Sequence[str], stored: int) -> None:
         """Let the facts follow the new rows: only the keys they touch, or all if that is less work."""
         self.con.execute(
-            "CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT key FROM stage s SEMI JOIN fresh f ON s.row = f.row"
+            f"CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT key FROM {self._told}"
         )
         size = self.con.execute(f"SELECT count(*) FROM {self._fact.name}").fetchone()
         most = size is not None and stored > size[0]

@@ -57,7 +57,7 @@ CREATE TABLE IF NOT EXISTS batches (
     batch BIGINT, source VARCHAR, generation BIGINT, loaded_at TIMESTAMP, newest_at TIMESTAMP, newest_known TIMESTAMP,
     "read" BIGINT, stored BIGINT, duplicate BIGINT, ignored BIGINT, quarantined BIGINT, adjusted BIGINT, unmapped BIGINT);
 CREATE TABLE IF NOT EXISTS generations (
-    source VARCHAR, generation BIGINT, fact VARCHAR, signature VARCHAR, known VARCHAR, active_from BIGINT);
+    source VARCHAR, generation BIGINT, fact VARCHAR, signature VARCHAR, known VARCHAR, told VARCHAR, active_from BIGINT);
 CREATE TABLE IF NOT EXISTS marks (source VARCHAR, generation BIGINT, batch BIGINT, name VARCHAR, mark VARCHAR);
 CREATE TABLE IF NOT EXISTS cursors (source VARCHAR, generation BIGINT, batch BIGINT, value VARCHAR);
 CREATE TABLE IF NOT EXISTS quarantine (
@@ -83,6 +83,7 @@ class Generation:
     fact: str
     signature: str
     known: dict[str, str] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
     active_from: int | None = None
 
 
@@ -157,7 +158,8 @@ class Warehouse:
         extras = dict(con.execute("SELECT name, type FROM extras WHERE fact = ? ORDER BY name", [fact]).fetchall())
         known = {(g.source, extra): kind for g in active if g.fact == fact for extra, kind in g.known.items()}
         single = not FACTS[fact].snapshot and len(active) == 1 and not _has_rows(con, f"{fact}_events")
-        return FoldPlan(FACTS[fact], extras, known, single)
+        told = frozenset(name for g in active if g.fact == fact for name in g.told)
+        return FoldPlan(FACTS[fact], extras, known, single, told)
 
     def add_extras(self, con: duckdb.DuckDBPyConnection, source: Source) -> None:
         """Give the fact's tables the further columns that a source brings."""
@@ -359,12 +361,12 @@ def _fingerprint() -> str:
 def active_generations(con: duckdb.DuckDBPyConnection, sources: Sequence[str], batch: int | None = None) -> list[Generation]:
     """Give each source's generation that counts at present, or that counted when `batch` was the newest."""
     rows = con.execute(
-        "SELECT source, generation, fact, signature, known, active_from FROM generations "
+        "SELECT source, generation, fact, signature, known, told, active_from FROM generations "
         "WHERE active_from IS NOT NULL AND (? IS NULL OR active_from <= ?) "
         "QUALIFY row_number() OVER (PARTITION BY source ORDER BY generation DESC) = 1 ORDER BY source",
         [batch, batch],
     ).fetchall()
-    return [Generation(s, n, f, sig, json.loads(known), a) for s, n, f, sig, known, a in rows if s in set(sources)]
+    return [Generation(s, n, f, sig, json.loads(k), tuple(json.loads(t)), a) for s, n, f, sig, k, t, a in rows if s in set(sources)]
 
 
 def naive(moment: datetime) -> datetime:
@@ -401,7 +403,8 @@ def _has_rows(con: duckdb.DuckDBPyConnection, table: str) -> bool:
 
 
 def _plan_key(plan: FoldPlan) -> Any:
-    return plan.fact.name, tuple(plan.extras.items()), tuple(sorted(plan.known.items())), plan.single
+    told = tuple(sorted(plan.told or ()))
+    return plan.fact.name, tuple(plan.extras.items()), tuple(sorted(plan.known.items())), plan.single, told
 
 
 def _columns(table: ir.Table) -> tuple[tuple[str, str], ...]:

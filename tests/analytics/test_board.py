@@ -84,8 +84,8 @@ def orders(seed=3, count=400):
     rng = random.Random(seed)
     rows = []
     for number in range(count):
-        partner = rng.choice(["P1", "P2", "Ünï, \"P3\"", "P'4", "tiny", None])
-        if partner == "tiny" and rng.random() < 0.9:
+        partner = rng.choice(["P1", "P2", "P2", "Ünï, \"P3\"", "P'4", "P'4", "tiny", None])
+        if partner == "tiny" and rng.random() < 0.6:
             partner = "P2"
         came = NOW - timedelta(days=rng.uniform(1, 45))
         went = came + timedelta(hours=rng.expovariate(1 / 50))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+import pandas as pd
 import pytest
 from measured import Drawn, figures, holds
 
@@ -18,8 +21,6 @@ def drawn(tmp_path_factory):
 
 def reaggregate(kpi, rows):
     """Work the figure out from what explain lists; the columns are as in the catalogue."""
-    import pandas as pd
-
     frame = pd.DataFrame(rows, dtype="object") if rows else pd.DataFrame(columns=["key"])
     return figures(kpi["measure"], frame)
 
@@ -38,7 +39,7 @@ def test_rows_re_aggregate_to_the_number(drawn, key):
         for row in rows:
             for name, value in row.items():
                 if name.endswith("_at") and value is not None:
-                    row[name] = value = __import__("datetime").datetime.fromisoformat(value)
+                    row[name] = datetime.fromisoformat(value)
             if kpi["fact"] == "repair_orders":
                 assert all(holds(row, each) for each in kpi["where"]), row
         assert told["rows_total"] == len(rows)
