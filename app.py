@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from data.commands import DONE, FAILED, WRONG_INPUT, run_command
-from data.service import Service, ask, socket_folder
+from data.service import Service, ask, is_running, socket_folder
 from data.session import Session
 from data.settings import Settings, SettingsError, load_settings, role_problem
 from data.store import StoreError
@@ -116,7 +117,9 @@ def main(arguments: list[str] | None = None) -> int:
         logging.getLogger(__name__).debug("failed", exc_info=True)
         if os.environ.get("PAINPOINT_TRACEBACK"):
             raise
-        terminal.err(f"This failed through a fault of Painpoint's: {type(error).__name__}: {error}. Set PAINPOINT_TRACEBACK=1 to see where.")
+        said = str(error).partition("\n")[0]
+        terminal.err(f"This failed through a fault of Painpoint's: {type(error).__name__}: {said}")
+        terminal.err("Set PAINPOINT_TRACEBACK=1 to see where.")
         return FAILED
     return int(code or DONE)
 
@@ -182,15 +185,16 @@ def run(
 
 def serve(settings: Settings, port: int) -> int:
     """Run the whole product in this process until SIGTERM or SIGINT."""
-    import uvicorn  # noqa: PLC0415  # the other commands start a second faster without the web
-
-    from data.schedule import Engine  # noqa: PLC0415
+    from data.schedule import Engine  # noqa: PLC0415  # the other commands start a second faster without the web
     from layouts.feed import BoardFeed  # noqa: PLC0415
-    from layouts.web import build_app  # noqa: PLC0415
+    from layouts.web import Server, build_app  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("apscheduler", "alembic", "uvicorn.access"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    if is_running(socket_folder(settings)):
+        raise SettingsError([f"{settings.path}: Painpoint is running on this store already; stop that one first."])
+    door = _open_door(settings.web_host, port)
     session = Session.open(settings, clock)
     feed = BoardFeed()
     engine = Engine(session, feed.publish, feed.beat)
@@ -198,25 +202,30 @@ def serve(settings: Settings, port: int) -> int:
     if (settings.path.absolute().parent / "systems").is_dir():
         _play_demo(settings.path.absolute().parent, engine)
     web = build_app(feed, title=settings.network, public_url=settings.public_url, clock=clock)
-    server = uvicorn.Server(uvicorn.Config(web, host=settings.web_host, port=port, log_level="warning", timeout_graceful_shutdown=3))
-
-    def stop(*_: object) -> None:
-        feed.close()
-        server.should_exit = True
-
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, stop)
+    server = Server(web, host=settings.web_host, port=port, log_level="warning")
     service.start()
     engine.start()
-    Terminal().err(f"{settings.network}: the wall is at http://{settings.web_host}:{port}")
+    Terminal().err(f"{settings.network}: the wall is at http://{settings.web_host}:{door.getsockname()[1]}")
     try:
-        server.run()
+        # the server stops on both and then raises the signal once more, which must not cut the clean end short
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, signal.SIG_IGN)
+        server.run(sockets=[door])
     finally:
         service.stop()
         engine.stop()
         session.close()
     return DONE if server.started else FAILED
+
+
+def _open_door(host: str, port: int) -> socket.socket:
+    """Take the port before anything else starts, so that a taken one is said at once."""
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise SettingsError(
+            [f"http://{host}:{port} cannot be served: {error.strerror}; choose another with --port or [web] port."]
+        ) from error
 
 
 def _play_demo(folder: Path, engine: Any) -> None:

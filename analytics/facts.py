@@ -253,7 +253,8 @@ def with_bounces(rows: Any) -> Any:
     bounced = {f"bounced_{days}d": ibis.ifelse(rows.bounce_known, within(days), ibis.null("boolean")) for days in BOUNCE_DAYS}
     loops = (rows.qc_failed_count > 0) | (rows.part_requested_count > 1) | (rows.reopened_count > 0)
     fixed = ~(loops | (rows.bounce_known & within(7)) | rows.unsuccessful.fill_null(False))
-    return rows.mutate(**bounced, first_time_fix=ibis.ifelse(rows.hand_back_at.notnull(), fixed, ibis.null("boolean")))
+    found = rows.mutate(**bounced, first_time_fix=ibis.ifelse(rows.hand_back_at.notnull(), fixed, ibis.null("boolean")))
+    return found.drop("bounce_known", "again_device", "again_at")
 
 
 def _shipments(t: Any, now: Any) -> Any:

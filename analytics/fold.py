@@ -129,10 +129,15 @@ def _is_known(table: ir.Table, moment: Any) -> Any:
     return table.recorded_at.isnull() | (table.recorded_at <= moment)
 
 
-def _pick(table: ir.Table, group: list[str], order: list[Any]) -> ir.Table:
-    """Keep the first row of each group; only the places of rows are sorted, not all that they hold."""
-    names = dict.fromkeys([*group, "recorded_at", "batch", "row"])
-    narrow = table.select(*names)
+def _pick(table: ir.Table, group: list[str], *, dated: bool) -> ir.Table:
+    """Keep the newest row of each group, by time of record if `dated`, else by place.
+
+    Only the places of rows are sorted, not all that they hold; no two rows of a log share a place.
+    """
+    narrow = table.select(*dict.fromkeys([*group, "recorded_at", "batch", "row"]))
+    order = [narrow.batch.desc(), narrow.row.desc()]
+    if dated:
+        order.insert(0, narrow.recorded_at.desc(nulls_first=False))
     ranked = narrow.mutate(version=ibis.row_number().over(group_by=group, order_by=order))
     return table.semi_join(ranked.filter(ranked.version == 0), ["batch", "row"])
 
@@ -140,7 +145,7 @@ def _pick(table: ir.Table, group: list[str], order: list[Any]) -> ir.Table:
 def _snapshots(plan: FoldPlan, rows: ir.Table, moment: Any) -> ir.Table:
     if moment is not None:
         rows = rows.filter(rows.at <= moment, _is_known(rows, moment))
-    newest = _pick(rows, ["key"], [rows.batch.desc(), rows.row.desc()])
+    newest = _pick(rows, ["key"], dated=False)
     named = {name: newest[name] for name in plan.attributes}
     return newest.select("key", "source", **named, first_event_at=newest.at, last_event_at=newest.at)
 
@@ -149,8 +154,7 @@ def _newest(plan: FoldPlan, rows: ir.Table, moment: Any) -> ir.Table:
     """Keep each source's newest statement of a key, and of its times only those that have come."""
     if moment is not None:
         rows = rows.filter(_is_known(rows, moment))
-    order = [rows.recorded_at.desc(nulls_first=False), rows.batch.desc(), rows.row.desc()]
-    newest = _pick(rows, ["source", "key"], order)
+    newest = _pick(rows, ["source", "key"], dated=True)
     times = [newest[f"{kind}_at"] for kind in plan.kinds]
     newest = newest.mutate(first=ibis.least(*times), last=ibis.greatest(*times))
     if moment is None:
@@ -259,8 +263,9 @@ def _merge(plan: FoldPlan, parts: ir.Table) -> ir.Table:
 
 def _completed(plan: FoldPlan, folded: ir.Table) -> ir.Table:
     """Add the columns that no source tells of: nothing is known there, and nothing has happened."""
-    columns = {
-        name: folded[name] if name in folded.columns else ibis.literal(0) if name.endswith("_count") else ibis.null(type_)
-        for name, type_ in fact_columns(plan).items()
-    }
+    counts = {f"{kind}_count" for kind in plan.fact.repeatable}
+    columns: dict[str, Any] = {}
+    for name, type_ in fact_columns(plan).items():
+        nothing = ibis.literal(0, "int64") if name in counts else ibis.null(type_)
+        columns[name] = folded[name] if name in folded.columns else nothing
     return folded.select(**columns)

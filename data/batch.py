@@ -86,11 +86,11 @@ def open_generation(con: duckdb.DuckDBPyConnection, source: Source) -> Generatio
     kinds = [kind for kind, _ in source.events] + [rule.kind for rule in source.kinds]
     told = tuple(sorted({*kinds, *(name for name, _ in source.fields), *(name for name, _ in source.extra)}))
     if row and row[1] == mark:
-        return Generation(source.name, row[0], source.fact, mark, known, told, row[2])
+        return Generation(source.name, row[0], source.fact, mark, known, row[2], told)
     number = (row[0] if row else 0) + 1
     values = [source.name, number, source.fact, mark, json.dumps(known), json.dumps(told)]
     con.execute("INSERT INTO generations VALUES (?, ?, ?, ?, ?, ?, NULL)", values)
-    return Generation(source.name, number, source.fact, mark, known, told)
+    return Generation(source.name, number, source.fact, mark, known, None, told)
 
 
 class Batch:

@@ -10,7 +10,7 @@ import orjson
 
 from analytics.board import reading_json
 from analytics.explain import explanation
-from analytics.wording import figure, limit, place
+from analytics.wording import place, value_and_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,9 +131,8 @@ def _print_board(document: dict[str, Any], to: Reporter) -> None:
     for r in document["readings"]:
         where = place(tuple(r["slice"].items()))
         bound = r["limits"]["red"]
-        shown = limit(tuple(bound) if isinstance(bound, list) else bound, r["unit"])
         level = r["level"] + (" (stale)" if r["stale"] else "")
-        value = figure(r["value"], r["unit"])
+        value, shown = value_and_limit(r["value"], tuple(bound) if isinstance(bound, list) else bound, r["unit"])
         rows.append([level, r["title"], where, value, shown, f"{r['pain']:.0f}", f"{r['n']:.0f}", r["reason"]])
     to.table(f"Board {document['version']} as of {document['as_of']}", _COLUMNS, rows)
     counts = document["counts"]

@@ -263,7 +263,7 @@ def as_text(series: pd.Series) -> Any:
         return pa.array([plain(x) for x in series.tolist()], pa.string())
     if kind == "M":  # pandas would write a midnight with or without its time, as the other values have it
         return pa.array([None if x is pd.NaT else x.isoformat() for x in series], pa.string())
-    array = pa.array(series, from_pandas=True) if pd.api.types.is_string_dtype(series.dtype) else _objects(series)
+    array = pa.array(series, from_pandas=True) if isinstance(series.dtype, pd.StringDtype) else _objects(series)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     return pc.cast(array, pa.string())

@@ -32,6 +32,9 @@ TICK = 5.0
 """Seconds between judgements when nothing was loaded: feeds age, days begin."""
 REWORKED_EVERY = timedelta(seconds=60)
 """How often the past days of what is drawn are worked out anew, for late data."""
+BEAT = 2.0
+LONGEST_JUDGEMENT = 300.0
+"""Seconds after which a judgement under way counts as hung, and the engine as dead."""
 FIRST_RETRY, LONGEST_RETRY = 5.0, 600.0
 
 
@@ -45,7 +48,7 @@ class _Failing:
 
 @dataclass
 class Engine:
-    """Loads and judges until it is stopped. `publish` gets every new Board, `beat` the moment of every judgement."""
+    """Loads and judges until it is stopped. `publish` gets every new Board, `beat` the moment of every sign of life."""
 
     session: Session
     publish: Callable[[Board], None]
@@ -60,6 +63,8 @@ class Engine:
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._document = self._last_document()
+        self._sound = True
+        self._since = time.monotonic()
         self._scheduler = BackgroundScheduler(
             timezone=self.session.settings.timezone,
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -82,8 +87,14 @@ class Engine:
                 id=f"load {source.name}", next_run_time=self.session.clock(),
             )
         self.every(3600, lambda: self.session.store.prune(self.session.clock()), "housekeeping")
+        self.every(BEAT, self._beat, "beat")
         self._scheduler.start()
         self._thread.start()
+
+    def _beat(self) -> None:
+        """Give a sign of life while judgements succeed, also during one that takes long; a hung one gives none."""
+        if self._sound and self._thread.is_alive() and time.monotonic() - self._since < LONGEST_JUDGEMENT:
+            self.beat(self.session.clock())
 
     def wake(self) -> None:
         """Ask for a judgement at once."""
@@ -132,10 +143,13 @@ class Engine:
 
     def _judging(self) -> None:
         while not self._stop.is_set():
+            self._since = time.monotonic()
             try:
                 self._judge_once()
+                self._sound = True
             except Exception:
                 # no beat follows, so that the wall and /healthz say that the engine is dead until it recovers
+                self._sound = False
                 log.exception("the network could not be judged")
             self._wake.wait(TICK)
             # loads that end together are judged together
@@ -151,7 +165,7 @@ class Engine:
             stored = self.session.store.add(moment, board.batch, live=True, document=document)
             self._document = stored.document
             self.publish(replace(board, version=stored.version))
-        self.beat(moment)
+        self.beat(self.session.clock())
 
 
 def _trigger(source: Source, timezone: str) -> IntervalTrigger | CronTrigger:

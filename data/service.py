@@ -51,6 +51,14 @@ def _address(folder: Path) -> Iterator[str]:
         os.close(handle)
 
 
+def is_running(folder: Path | None) -> bool:
+    """Tell whether the product runs on this store."""
+    if folder is None or not folder.is_dir():
+        return False
+    with socket.socket(socket.AF_UNIX) as line, _address(folder) as address:
+        return line.connect_ex(address) == 0
+
+
 def ask(folder: Path | None, request: dict[str, Any], to: Reporter) -> int | None:
     """Let the running product do a command; None if none is running."""
     if folder is None or not folder.is_dir():
@@ -146,10 +154,14 @@ class Service:
             threading.Thread(target=self._serve, args=(client,), name="command", daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        with client, client.makefile("rw", encoding="utf-8") as stream:
+        # a client may go away at any moment, also one that only looked whether somebody is here
+        with suppress(OSError), client, client.makefile("rw", encoding="utf-8") as stream:
             to = _Wire(stream)
+            line = stream.readline()
+            if not line:
+                return
             try:
-                request = json.loads(stream.readline())
+                request = json.loads(line)
                 code = self._run(request, to)
             except Exception as error:  # noqa: BLE001  # whatever it was, the client must hear of it and the product go on
                 to.err(f"The running product could not do this: {error}")

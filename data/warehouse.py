@@ -76,15 +76,18 @@ class WarehouseError(Exception):
 
 @dataclass(frozen=True)
 class Generation:
-    """One reading of a source under one mapping; `active_from` is the batch from which on its rows count."""
+    """One reading of a source under one mapping.
+
+    `active_from` is the batch from which on its rows count; `told` names the kinds and attributes that it maps, if known.
+    """
 
     source: str
     number: int
     fact: str
     signature: str
     known: dict[str, str] = field(default_factory=dict)
-    told: tuple[str, ...] = ()
     active_from: int | None = None
+    told: tuple[str, ...] | None = None
 
 
 class Warehouse:
@@ -158,7 +161,8 @@ class Warehouse:
         extras = dict(con.execute("SELECT name, type FROM extras WHERE fact = ? ORDER BY name", [fact]).fetchall())
         known = {(g.source, extra): kind for g in active if g.fact == fact for extra, kind in g.known.items()}
         single = not FACTS[fact].snapshot and len(active) == 1 and not _has_rows(con, f"{fact}_events")
-        told = frozenset(name for g in active if g.fact == fact for name in g.told)
+        mine = [g.told for g in active if g.fact == fact]
+        told = None if None in mine else frozenset(name for names in mine for name in names or ())
         return FoldPlan(FACTS[fact], extras, known, single, told)
 
     def add_extras(self, con: duckdb.DuckDBPyConnection, source: Source) -> None:
@@ -366,7 +370,7 @@ def active_generations(con: duckdb.DuckDBPyConnection, sources: Sequence[str], b
         "QUALIFY row_number() OVER (PARTITION BY source ORDER BY generation DESC) = 1 ORDER BY source",
         [batch, batch],
     ).fetchall()
-    return [Generation(s, n, f, sig, json.loads(k), tuple(json.loads(t)), a) for s, n, f, sig, k, t, a in rows if s in set(sources)]
+    return [Generation(s, n, f, sig, json.loads(k), a, tuple(json.loads(t))) for s, n, f, sig, k, t, a in rows if s in set(sources)]
 
 
 def naive(moment: datetime) -> datetime:

@@ -33,7 +33,8 @@ RETRY = Event.raw(b"retry: 1000\n\n")
 LIVE, DEAD = "live", "dead"
 
 WALL_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    # 'unsafe-eval' lets browser automation wait for conditions on the page; all names are drawn as text, never as markup
+    "default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 

@@ -22,7 +22,7 @@ def share_above(hits: Any, n: Any, limit: Any) -> Any:
 def mean_above(mean: Any, deviation: Any, n: Any, limit: Any) -> Any:
     """P(true mean > limit) by Student's t with n - 1 degrees of freedom; one row alone proves nothing."""
     mean, deviation, n, limit = (np.asarray(x, dtype=float) for x in (mean, deviation, n, limit))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         distance = (mean - limit) / (deviation / np.sqrt(n))
     probability = special.stdtr(np.maximum(n - 1, 1), distance)
     certain = np.where(mean > limit, 1.0, 0.0)

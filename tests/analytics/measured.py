@@ -11,7 +11,7 @@ import pandas as pd
 from small_network import Network, cases, snapshots
 
 PARTNERS = [
-    "O'Neil \"Q\" & Söhne",
+    'O\'Neil "Q" & Söhne',
     "a, b; c",
     "修理店 Ünï",
     "'; DROP TABLE repair_orders; --",
@@ -22,7 +22,7 @@ PARTNERS = [
     "TIMESTAMP '0002-01-01 00:00:00'",
     "lone",
 ]
-PRODUCTS = ["phone", "TV, 55\"", "null", None]
+PRODUCTS = ["phone", 'TV, 55"', "null", None]
 OUTCOMES = ["repaired", "not_repaired", "unrepairable", None, None]
 SHAPES = [
     {"share": "flag"},
@@ -30,7 +30,7 @@ SHAPES = [
     {"share": {"column": "cost", "above": 50}},
     {"share": {"column": "cost", "at_most": 50}},
     {"share": {"column": "outcome", "in": ["repaired", "unrepairable"]}},
-    {"share": {"column": "grade", "is": "it's, \"B\""}},
+    {"share": {"column": "grade", "is": 'it\'s, "B"'}},
     {"share": {"column": "promised_at", "missing": True}},
     {"share": {"column": "steps", "at_least": 3}},
     {"share": {"column": "received_at", "below": "RECEIVED"}},
@@ -79,7 +79,15 @@ def draw_kpis(rng, centre):
     received = centre.strftime("%Y-%m-%dT%H:%M:%SZ")
     made = {}
     for number in range(len(SHAPES)):
-        day, window = rng.choice([("closed_at", "1 d"), ("closed_at", "7 d"), ("received_at", "28 d"), ("closed_at", "all"), ("snapshot", "all")])
+        day, window = rng.choice(
+            [
+                ("closed_at", "1 d"),
+                ("closed_at", "7 d"),
+                ("received_at", "28 d"),
+                ("closed_at", "all"),
+                ("snapshot", "all"),
+            ]
+        )
         matures = rng.choice(["0 d", "2 d", "36 h"]) if window in ("7 d", "28 d") else "0 d"
         made[f"k{number}"] = {
             "fact": "repair_orders",
@@ -91,9 +99,30 @@ def draw_kpis(rng, centre):
             "by": rng.choice(BYS),
             "min_n": rng.choice([0, 3, 8, 30]),
         }
-    made["tally"] = {"fact": "tallies", "measure": {"ratio": ["numerator", "denominator"]}, "day": "at", "window": "7 d", "by": [["partner"]], "min_n": 10}
-    made["stock"] = {"fact": "stock_levels", "measure": {"share": {"column": "on_hand", "at_most": 0}}, "day": "snapshot", "window": "all", "by": [["part"]], "min_n": 1}
-    made["shelves"] = {"fact": "stock_levels", "measure": {"sum": "on_hand"}, "day": "snapshot", "window": "all", "by": [["site"]], "min_n": 1}
+    made["tally"] = {
+        "fact": "tallies",
+        "measure": {"ratio": ["numerator", "denominator"]},
+        "day": "at",
+        "window": "7 d",
+        "by": [["partner"]],
+        "min_n": 10,
+    }
+    made["stock"] = {
+        "fact": "stock_levels",
+        "measure": {"share": {"column": "on_hand", "at_most": 0}},
+        "day": "snapshot",
+        "window": "all",
+        "by": [["part"]],
+        "min_n": 1,
+    }
+    made["shelves"] = {
+        "fact": "stock_levels",
+        "measure": {"sum": "on_hand"},
+        "day": "snapshot",
+        "window": "all",
+        "by": [["site"]],
+        "min_n": 1,
+    }
     return made
 
 
@@ -105,7 +134,14 @@ def catalogue(kpis):
     text = ""
     for key, kpi in kpis.items():
         low = key == "stock" or "share" in kpi["measure"]
-        shown = {"title": key, "family": "speed", "better": "lower", "green": 0.2 if low else 5, "red": 0.5 if low else 10, "unit": ""} | kpi
+        shown = {
+            "title": key,
+            "family": "speed",
+            "better": "lower",
+            "green": 0.2 if low else 5,
+            "red": 0.5 if low else 10,
+            "unit": "",
+        } | kpi
         text += f"[kpi.{key}]\n" + "".join(f"{name} = {toml(value)}\n" for name, value in shown.items())
     return text
 
@@ -119,11 +155,15 @@ def near_midnights(rng, zone, centre, days):
     return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(seconds=rng.randrange(86400))
 
 
-def draw_orders(rng, zone, centre, count, name, latest):
+def draw_orders(rng, zone, centre, *, count, name, latest):
     rows = []
     for number in range(count):
         received = near_midnights(rng, zone, centre, 30)
-        closed = received + timedelta(seconds=rng.randrange(12 * 86400)) if rng.random() < 0.5 else near_midnights(rng, zone, centre, 8)
+        closed = (
+            received + timedelta(seconds=rng.randrange(12 * 86400))
+            if rng.random() < 0.5
+            else near_midnights(rng, zone, centre, 8)
+        )
         row = {
             "order_id": f"{name}{number}",
             "partner": rng.choice([*PARTNERS[:-1], PARTNERS[0], PARTNERS[1], None]),
@@ -134,7 +174,7 @@ def draw_orders(rng, zone, centre, count, name, latest):
             "cost": rng.choice([None, 0, 50, round(rng.uniform(0, 100), 2)]),
             "flag": rng.choice([True, False, None]),
             "steps": rng.choice([None, 0, 1, 2, 3, 5]),
-            "grade": rng.choice([None, "A", "it's, \"B\""]),
+            "grade": rng.choice([None, "A", 'it\'s, "B"']),
             "received": min(received, latest),
             "closed": rng.choice([closed, closed, closed, None]),
         }
@@ -143,7 +183,19 @@ def draw_orders(rng, zone, centre, count, name, latest):
         rows.append(row)
     # a partner whose only rows lie far back: never absent, but without data in every window
     old = centre - timedelta(days=200)
-    rows.append(rows[0] | {"order_id": f"{name}old", "partner": "lone", "country": "NA", "cost": 30, "steps": 2, "flag": False, "received": old, "closed": old})
+    rows.append(
+        rows[0]
+        | {
+            "order_id": f"{name}old",
+            "partner": "lone",
+            "country": "NA",
+            "cost": 30,
+            "steps": 2,
+            "flag": False,
+            "received": old,
+            "closed": old,
+        }
+    )
     return rows
 
 
@@ -162,7 +214,15 @@ def draw_tallies(rng, zone, centre):
         day = centre.astimezone(zone).date() - timedelta(days=back)
         at = datetime(day.year, day.month, day.day, 12, tzinfo=zone).astimezone(UTC)
         for partner in ("T1", "T,2", "T3"):
-            rows.append({"name": "calls", "partner": partner, "at": at, "numerator": rng.choice([None, 0, 3, 2.5]), "denominator": rng.choice([None, 0, 4, 10])})
+            rows.append(
+                {
+                    "name": "calls",
+                    "partner": partner,
+                    "at": at,
+                    "numerator": rng.choice([None, 0, 3, 2.5]),
+                    "denominator": rng.choice([None, 0, 4, 10]),
+                }
+            )
     return [row for row in rows if row["at"] <= centre + timedelta(days=2)]
 
 
@@ -186,8 +246,10 @@ class Drawn:
         self.moment = datetime.fromisoformat(centre)
         latest = self.moment if live else self.moment + timedelta(days=2)
         self.rows = {
-            "busy": draw_orders(rng, self.zone, self.moment, 350, "b", latest),
-            "slow": draw_orders(rng, self.zone, self.moment, 120, "s", self.moment - timedelta(days=4)),
+            "busy": draw_orders(rng, self.zone, self.moment, count=350, name="b", latest=latest),
+            "slow": draw_orders(
+                rng, self.zone, self.moment, count=120, name="s", latest=self.moment - timedelta(days=4)
+            ),
             "stock": [row for row in draw_stock(rng, self.moment) if row["at"] <= latest],
             "tallies": [row for row in draw_tallies(rng, self.zone, self.moment) if row["at"] <= latest],
         }
@@ -197,7 +259,10 @@ class Drawn:
             "busy": (orders, written(self.rows["busy"])),
             "slow": (orders, written(self.rows["slow"])),
             "stock": (snapshots("stock_levels", ["site", "part", "on_hand"]), written(self.rows["stock"])),
-            "tallies": (snapshots("tallies", ["name", "partner", "numerator", "denominator"], zone), written(self.rows["tallies"])),
+            "tallies": (
+                snapshots("tallies", ["name", "partner", "numerator", "denominator"], zone),
+                written(self.rows["tallies"]),
+            ),
         }
         self.network = Network(folder, sources, catalogue(self.kpis), zone, latest.isoformat())
 
@@ -211,7 +276,11 @@ class Drawn:
         return frame[frame["at"] <= self.moment].reset_index(drop=True)
 
     def _orders(self, source):
-        rows = [row for row in self.rows[source] if row["received"] <= self.moment or (row["closed"] and row["closed"] <= self.moment)]
+        rows = [
+            row
+            for row in self.rows[source]
+            if row["received"] <= self.moment or (row["closed"] and row["closed"] <= self.moment)
+        ]
         known = []
         for row in rows:
             times = {name: at for name in ("received", "closed") if (at := row[name]) is not None}
@@ -223,7 +292,11 @@ class Drawn:
         for row in known:
             row["watermark"] = max(events)
             row["late"] = self._late(row)
-            both = row["received_at"] is not None and row["closed_at"] is not None and row["closed_at"] >= row["received_at"]
+            both = (
+                row["received_at"] is not None
+                and row["closed_at"] is not None
+                and row["closed_at"] >= row["received_at"]
+            )
             row["tat_hours"] = (row["closed_at"] - row["received_at"]).total_seconds() / 3600 if both else None
         return pd.DataFrame(known).astype("object")
 
@@ -245,14 +318,22 @@ class Drawn:
         """Give (n, value, numerator, denominator) per slice; a slice without rows in the window has a value of None."""
         kpi = self.kpis[key]
         frame = self.frame(kpi["fact"])
-        scope = frame[[all(holds(row, each) is True for each in kpi.get("where", [])) for row in frame.to_dict("records")]]
+        scope = frame[
+            [all(holds(row, each) is True for each in kpi.get("where", [])) for row in frame.to_dict("records")]
+        ]
         rows = self._inside(kpi, scope)
         found = {(): figures(kpi["measure"], rows)}
         for by in kpi["by"]:
             for values in {tuple(row[name] for name in by) for row in scope.to_dict("records")}:
                 if not any(missing(value) for value in values):
-                    found[tuple(sorted(zip(by, values, strict=True)))] = figures(kpi["measure"], self._of(rows, by, [values]))
-            small = [s for s, (n, value, *_) in found.items() if {k for k, _ in s} == set(by) and value is not None and 0 < n < kpi["min_n"]]
+                    found[tuple(sorted(zip(by, values, strict=True)))] = figures(
+                        kpi["measure"], self._of(rows, by, [values])
+                    )
+            small = [
+                s
+                for s, (n, value, *_) in found.items()
+                if {k for k, _ in s} == set(by) and value is not None and 0 < n < kpi["min_n"]
+            ]
             if len(small) > 1:
                 together = self._of(rows, by, [tuple(dict(s)[name] for name in by) for s in small])
                 found[tuple(sorted((name, "(small)") for name in by))] = figures(kpi["measure"], together)
@@ -271,7 +352,9 @@ class Drawn:
         if kpi["window"] != "all":
             start, end = self.window(int(kpi["window"].split()[0]))
             keep = [k and start <= at < end for k, at in zip(keep, booked, strict=True)]
-        matures = {"0 d": timedelta(0), "2 d": timedelta(days=2), "36 h": timedelta(hours=36)}[kpi.get("matures_after", "0 d")]
+        matures = {"0 d": timedelta(0), "2 d": timedelta(days=2), "36 h": timedelta(hours=36)}[
+            kpi.get("matures_after", "0 d")
+        ]
         if matures:
             keep = [k and at <= mark - matures for k, at, mark in zip(keep, booked, rows["watermark"], strict=True)]
         return rows[keep]

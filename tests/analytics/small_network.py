@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -108,13 +107,13 @@ def identity(names):
     return "[source.fields]\n" + "".join(f"{name} = {json.dumps(name)}\n" for name in names)
 
 
-def cases(fact, fields, kinds, zone="UTC", extra="", head=""):
+def cases(fact, fields, kinds, *, zone="UTC", extra="", head=""):
     """Write a source with a row per case; each kind's column is called like the kind."""
     events = "[source.events]\n" + "".join(f'{kind} = "{kind}"\n' for kind in kinds)
     return f'fact = "{fact}"\ntimezone = "{zone}"\n{head}\n{identity(fields)}{extra}\n{events}'
 
 
-def happenings(fact, fields, kinds, zone="UTC", head="", extra=""):
+def happenings(fact, fields, kinds, *, zone="UTC", head="", extra=""):
     """Write a source with a row per event: columns `kind` and `at`."""
     rules = "".join(f'[[source.kinds]]\nkind = "{kind}"\nwhen = {{ kind = "{kind}" }}\n' for kind in kinds)
     return f'fact = "{fact}"\ntimezone = "{zone}"\nat = "at"\n{head}\n{identity(fields)}{extra}\n{rules}'
@@ -122,10 +121,6 @@ def happenings(fact, fields, kinds, zone="UTC", head="", extra=""):
 
 def snapshots(fact, fields, zone="UTC", head=""):
     return f'fact = "{fact}"\ntimezone = "{zone}"\nat = "at"\n{head}\n{identity(fields)}'
-
-
-def at_zone(zone):
-    return ZoneInfo(zone)
 
 
 def known(value):

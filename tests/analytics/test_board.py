@@ -84,7 +84,7 @@ def orders(seed=3, count=400):
     rng = random.Random(seed)
     rows = []
     for number in range(count):
-        partner = rng.choice(["P1", "P2", "P2", "Ünï, \"P3\"", "P'4", "P'4", "tiny", None])
+        partner = rng.choice(["P1", "P2", "P2", 'Ünï, "P3"', "P'4", "P'4", "tiny", None])
         if partner == "tiny" and rng.random() < 0.6:
             partner = "P2"
         came = NOW - timedelta(days=rng.uniform(1, 45))
@@ -105,8 +105,15 @@ def orders(seed=3, count=400):
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
-    body = cases("repair_orders", ["order_id", "partner", "product", "cost", "promised_at"], ["received", "closed"], head='fresh_within = "12 h"')
-    made = Network(tmp_path_factory.mktemp("board"), {"orders": (body, orders())}, KPIS, "Europe/Berlin", NOW.isoformat())
+    body = cases(
+        "repair_orders",
+        ["order_id", "partner", "product", "cost", "promised_at"],
+        ["received", "closed"],
+        head='fresh_within = "12 h"',
+    )
+    made = Network(
+        tmp_path_factory.mktemp("board"), {"orders": (body, orders())}, KPIS, "Europe/Berlin", NOW.isoformat()
+    )
     yield made
     made.close()
 
@@ -172,7 +179,12 @@ def test_slices_are_texts_and_come_once(document):
     seen = [(r["kpi"], json.dumps(r["slice"], sort_keys=True)) for r in document["readings"]]
     assert len(seen) == len(set(seen))
     assert all(isinstance(value, str) and value for r in document["readings"] for value in r["slice"].values())
-    assert {r["kpi"] for r in document["readings"] if r["slice"] == {}} == {"late_repairs", "slowest", "open_orders", "cost"}
+    assert {r["kpi"] for r in document["readings"] if r["slice"] == {}} == {
+        "late_repairs",
+        "slowest",
+        "open_orders",
+        "cost",
+    }
 
 
 def test_shares_are_fractions_of_their_parts(document):
@@ -209,7 +221,11 @@ def test_small_slices_share_a_pool(document):
     pools = [r for r in document["readings"] if "(small)" in r["slice"].values()]
     assert [r["slice"] for r in pools if r["kpi"] == "late_repairs"] == [{"partner": "(small)", "product": "(small)"}]
     (pool,) = (r for r in pools if r["kpi"] == "late_repairs")
-    small = [r for r in document["readings"] if r["kpi"] == "late_repairs" and len(r["slice"]) == 2 and r["health"] == "low_sample" and r is not pool]
+    small = [
+        r
+        for r in document["readings"]
+        if r["kpi"] == "late_repairs" and len(r["slice"]) == 2 and r["health"] == "low_sample" and r is not pool
+    ]
     assert pool["n"] == sum(r["n"] for r in small)
     assert pool["numerator"] == sum(r["numerator"] for r in small)
 
@@ -267,7 +283,24 @@ def test_one_kpi_alone_has_the_same_readings(network, document):
 
 def reading(level, pain=0.0, kpi="k", slice_=(), health=Health.OK):
     return Reading(
-        kpi, "K", "speed", slice_, 0.5, 1.0, 2.0, 2.0, "%", (None, NOW), Limits((0.1, 0.2), (0.0, 0.3)), level, health, False, "r", 0.9, None, pain
+        kpi,
+        "K",
+        "speed",
+        slice_,
+        0.5,
+        1.0,
+        2.0,
+        2.0,
+        "%",
+        (None, NOW),
+        Limits((0.1, 0.2), (0.0, 0.3)),
+        level,
+        health,
+        False,
+        "r",
+        0.9,
+        None,
+        pain,
     )
 
 
@@ -298,7 +331,9 @@ def test_ranking():
 
 
 def test_counts_say_why_things_are_unknown():
-    levels = [reading(Level.UNKNOWN, health=h) for h in (Health.DEAD, Health.LOW_SAMPLE, Health.LOW_SAMPLE, Health.NO_DATA)]
+    levels = [
+        reading(Level.UNKNOWN, health=h) for h in (Health.DEAD, Health.LOW_SAMPLE, Health.LOW_SAMPLE, Health.NO_DATA)
+    ]
     board = Board(NOW, 3, 7, "N", "UTC", (), (*levels, reading(Level.RED, health=Health.DEAD)))
     counts = board.counts()
     assert counts["unknown_by"] == {"dead": 1, "low_sample": 2, "no_data": 1}

@@ -62,17 +62,31 @@ KPI = Kpi("k", "K", "speed", "repair_orders", Measure("share", "late"), "closed_
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, "share of rows where late, among those where that is known of repair_orders; booked by closed_at, the last 28 local days"),
         (
-            {"measure": Measure("quantile", "tat_hours", q=0.9), "where": (Condition("channel", "in", ("a", "b")), Condition("cost", "missing", False))},
+            {},
+            "share of rows where late, among those where that is known of repair_orders; booked by closed_at, the last 28 local days",
+        ),
+        (
+            {
+                "measure": Measure("quantile", "tat_hours", q=0.9),
+                "where": (Condition("channel", "in", ("a", "b")), Condition("cost", "missing", False)),
+            },
             "0.9-quantile of tat_hours of repair_orders; only rows where channel is one of a, b and cost is known; booked by closed_at, the last 28 local days",
         ),
         (
-            {"measure": Measure("count", condition=Condition("age_hours", "above", 168)), "day": "snapshot", "window_days": None},
+            {
+                "measure": Measure("count", condition=Condition("age_hours", "above", 168)),
+                "day": "snapshot",
+                "window_days": None,
+            },
             "number of rows where age_hours > 168 of repair_orders; the state at the moment",
         ),
         (
-            {"measure": Measure("ratio", "numerator", denominator="denominator"), "matures_days": 1.5, "window_days": None},
+            {
+                "measure": Measure("ratio", "numerator", denominator="denominator"),
+                "matures_days": 1.5,
+                "window_days": None,
+            },
             "sum of numerator over sum of denominator of repair_orders; booked by closed_at, all days, rows younger than 1.5 d left out",
         ),
     ],

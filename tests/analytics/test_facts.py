@@ -20,13 +20,33 @@ ORDERS = {
     "handed_in_only": (
         {"created": t(30)},
         {},
-        {"open": True, "age_hours": 12.0, "tat_hours": None, "e2e_hours": None, "within_24h": None, "hand_in_at": t(30), "hand_back_at": None},
+        {
+            "open": True,
+            "age_hours": 12.0,
+            "tat_hours": None,
+            "e2e_hours": None,
+            "within_24h": None,
+            "hand_in_at": t(30),
+            "hand_back_at": None,
+        },
     ),
-    "received_only_is_open_too": ({"received": t(29)}, {}, {"open": True, "age_hours": 36.0, "within_24h": False, "hand_in_at": t(29)}),
+    "received_only_is_open_too": (
+        {"received": t(29)},
+        {},
+        {"open": True, "age_hours": 36.0, "within_24h": False, "hand_in_at": t(29)},
+    ),
     "known_by_other_events_only_is_not_open": (
         {"assigned": t(1), "diagnosed": t(2)},
         {},
-        {"open": False, "age_hours": None, "tat_hours": None, "e2e_hours": None, "within_24h": None, "hand_in_at": None, "handoffs": 0},
+        {
+            "open": False,
+            "age_hours": None,
+            "tat_hours": None,
+            "e2e_hours": None,
+            "within_24h": None,
+            "hand_in_at": None,
+            "handoffs": 0,
+        },
     ),
     "created_counts_before_received": (
         {"created": t(1), "received": t(2), "completed": t(3)},
@@ -39,20 +59,45 @@ ORDERS = {
     },
     **{
         f"{kind}_does_not_end_it": ({"received": t(30), kind: t(30, "06:00:00")}, {}, {"open": True, "age_hours": 12.0})
-        for kind in ("diagnosed", "quoted", "approved", "part_requested", "part_received", "repair_started", "repaired", "qc_passed", "qc_failed")
+        for kind in (
+            "diagnosed",
+            "quoted",
+            "approved",
+            "part_requested",
+            "part_received",
+            "repair_started",
+            "repaired",
+            "qc_passed",
+            "qc_failed",
+        )
     },
-    "reopened_since": ({"received": t(10), "closed": t(12), "reopened": t(14)}, {}, {"open": True, "age_hours": 492.0, "e2e_hours": 48.0}),
+    "reopened_since": (
+        {"received": t(10), "closed": t(12), "reopened": t(14)},
+        {},
+        {"open": True, "age_hours": 492.0, "e2e_hours": 48.0},
+    ),
     "reopened_and_closed_again": (
         {"received": t(10), "closed": [t(12), t(16)], "reopened": t(14)},
         {},
-        {"open": False, "age_hours": None, "closed_at": t(12), "closed_last_at": t(16), "tat_hours": 144.0, "e2e_hours": 48.0},
+        {
+            "open": False,
+            "age_hours": None,
+            "closed_at": t(12),
+            "closed_last_at": t(16),
+            "tat_hours": 144.0,
+            "e2e_hours": 48.0,
+        },
     ),
     "reopened_twice": (
         {"received": t(10), "closed": [t(12), t(16)], "reopened": [t(14), t(18)]},
         {},
         {"open": True, "reopened_count": 2, "reopened_at": t(14), "reopened_last_at": t(18)},
     ),
-    "reopened_before_it_ended": ({"received": t(10), "reopened": t(11), "closed": t(12)}, {}, {"open": False, "reopened_count": 1}),
+    "reopened_before_it_ended": (
+        {"received": t(10), "reopened": t(11), "closed": t(12)},
+        {},
+        {"open": False, "reopened_count": 1},
+    ),
     "turnaround_to_the_last_completion": (
         {"received": t(1), "completed": [t(2), t(4)], "closed": t(9)},
         {},
@@ -63,24 +108,52 @@ ORDERS = {
         {},
         {"tat_hours": 48.0, "completion_at": t(3), "hand_back_at": t(9), "e2e_hours": 192.0},
     ),
-    "completed_counts_before_repaired": ({"received": t(1), "repaired": t(5), "completed": t(3)}, {}, {"tat_hours": 48.0, "completion_at": t(3)}),
-    "turnaround_to_the_closing_without_a_completion": ({"received": t(1), "closed": t(3)}, {}, {"tat_hours": 48.0, "completion_at": None}),
-    "no_turnaround_without_a_receipt": ({"created": t(1), "completed": t(3)}, {}, {"tat_hours": None, "e2e_hours": 48.0}),
-    "ended_before_it_began_is_a_fault": ({"received": t(3), "completed": t(1)}, {}, {"tat_hours": None, "e2e_hours": None}),
-    "ended_as_it_began": ({"received": t(3), "completed": t(3)}, {}, {"tat_hours": 0.0, "e2e_hours": 0.0, "within_24h": True}),
+    "completed_counts_before_repaired": (
+        {"received": t(1), "repaired": t(5), "completed": t(3)},
+        {},
+        {"tat_hours": 48.0, "completion_at": t(3)},
+    ),
+    "turnaround_to_the_closing_without_a_completion": (
+        {"received": t(1), "closed": t(3)},
+        {},
+        {"tat_hours": 48.0, "completion_at": None},
+    ),
+    "no_turnaround_without_a_receipt": (
+        {"created": t(1), "completed": t(3)},
+        {},
+        {"tat_hours": None, "e2e_hours": 48.0},
+    ),
+    "ended_before_it_began_is_a_fault": (
+        {"received": t(3), "completed": t(1)},
+        {},
+        {"tat_hours": None, "e2e_hours": None},
+    ),
+    "ended_as_it_began": (
+        {"received": t(3), "completed": t(3)},
+        {},
+        {"tat_hours": 0.0, "e2e_hours": 0.0, "within_24h": True},
+    ),
     "delivery_is_the_hand_back": (
         {"received": t(1), "completed": t(2), "dispatched": t(3), "delivered": t(4), "closed": t(5)},
         {},
         {"hand_back_at": t(4), "e2e_hours": 72.0},
     ),
-    "dispatch_is_next": ({"received": t(1), "completed": t(2), "dispatched": t(3), "closed": t(5)}, {}, {"hand_back_at": t(3)}),
+    "dispatch_is_next": (
+        {"received": t(1), "completed": t(2), "dispatched": t(3), "closed": t(5)},
+        {},
+        {"hand_back_at": t(3)},
+    ),
     "then_completion": ({"received": t(1), "completed": t(2), "closed": t(5)}, {}, {"hand_back_at": t(2)}),
     "then_closing": ({"received": t(1), "closed": t(5)}, {}, {"hand_back_at": t(5)}),
     "back_within_exactly_a_day": ({"received": t(1), "closed": t(2)}, {}, {"within_24h": True}),
     "back_a_second_after_a_day": ({"received": t(1), "closed": t(2, "00:00:01")}, {}, {"within_24h": False}),
     "open_for_exactly_a_day": ({"received": t(29, "12:00:00")}, {}, {"within_24h": None, "age_hours": 24.0}),
     "open_for_a_second_more": ({"received": t(29, "11:59:59")}, {}, {"within_24h": False}),
-    "cancelled_was_never_handed_back": ({"received": t(1), "cancelled": t(2)}, {}, {"within_24h": None, "e2e_hours": None, "hand_back_at": None}),
+    "cancelled_was_never_handed_back": (
+        {"received": t(1), "cancelled": t(2)},
+        {},
+        {"within_24h": None, "e2e_hours": None, "hand_back_at": None},
+    ),
     "kept_at_the_very_promise": ({"received": t(1), "closed": t(5)}, {"promised_at": t(5)}, {"late": False}),
     "broken_by_a_second": ({"received": t(1), "closed": t(5, "00:00:01")}, {"promised_at": t(5)}, {"late": True}),
     "no_promise": ({"received": t(1), "closed": t(5)}, {}, {"late": None}),
@@ -91,79 +164,198 @@ ORDERS = {
         f"outcome_{outcome}": (
             {"received": t(1), "closed": t(2)},
             {"outcome": outcome},
-            {"unsuccessful": outcome in ("not_repaired", "unrepairable"), "no_fault_found": outcome == "no_fault_found"},
+            {
+                "unsuccessful": outcome in ("not_repaired", "unrepairable"),
+                "no_fault_found": outcome == "no_fault_found",
+            },
         )
         for outcome in ("repaired", "not_repaired", "unrepairable", "no_fault_found", "swapped", "cancelled")
     },
     "outcome_not_known": ({"received": t(1), "closed": t(2)}, {}, {"unsuccessful": None, "no_fault_found": None}),
     "never_assigned": ({"received": t(1)}, {}, {"handoffs": 0, "assigned_count": 0}),
     "assigned_once": ({"received": t(1), "assigned": t(2)}, {}, {"handoffs": 0, "assigned_count": 1}),
-    "assigned_four_times": ({"received": t(1), "assigned": [t(2), t(3), t(4), t(5)]}, {}, {"handoffs": 3, "assigned_count": 4}),
-    "fixed_the_first_time": ({"received": t(1), "qc_passed": t(2), "closed": t(2)}, {"outcome": "repaired"}, {"first_time_fix": True}),
-    "one_part_is_no_second_part": ({"received": t(1), "part_requested": t(1), "closed": t(2)}, {}, {"first_time_fix": True}),
+    "assigned_four_times": (
+        {"received": t(1), "assigned": [t(2), t(3), t(4), t(5)]},
+        {},
+        {"handoffs": 3, "assigned_count": 4},
+    ),
+    "fixed_the_first_time": (
+        {"received": t(1), "qc_passed": t(2), "closed": t(2)},
+        {"outcome": "repaired"},
+        {"first_time_fix": True},
+    ),
+    "one_part_is_no_second_part": (
+        {"received": t(1), "part_requested": t(1), "closed": t(2)},
+        {},
+        {"first_time_fix": True},
+    ),
     "two_parts": ({"received": t(1), "part_requested": [t(1), t(2)], "closed": t(3)}, {}, {"first_time_fix": False}),
-    "failed_a_check": ({"received": t(1), "qc_failed": t(2), "qc_passed": t(3), "closed": t(3)}, {}, {"first_time_fix": False, "qc_failed_count": 1}),
+    "failed_a_check": (
+        {"received": t(1), "qc_failed": t(2), "qc_passed": t(3), "closed": t(3)},
+        {},
+        {"first_time_fix": False, "qc_failed_count": 1},
+    ),
     "was_reopened": ({"received": t(1), "closed": t(2), "reopened": t(3)}, {}, {"first_time_fix": False}),
     "was_not_repaired": ({"received": t(1), "closed": t(2)}, {"outcome": "not_repaired"}, {"first_time_fix": False}),
-    "not_handed_over_yet": ({"received": t(1)}, {"device_id": "not_over"}, {"first_time_fix": None, "bounced_30d": None}),
-    "failed_then_passed": ({"received": t(1), "qc_failed": t(2), "qc_passed": t(3)}, {}, {"qc_first_pass_failed": True}),
-    "passed_then_failed": ({"received": t(1), "qc_failed": t(4), "qc_passed": t(3)}, {}, {"qc_first_pass_failed": False}),
+    "not_handed_over_yet": (
+        {"received": t(1)},
+        {"device_id": "not_over"},
+        {"first_time_fix": None, "bounced_30d": None},
+    ),
+    "failed_then_passed": (
+        {"received": t(1), "qc_failed": t(2), "qc_passed": t(3)},
+        {},
+        {"qc_first_pass_failed": True},
+    ),
+    "passed_then_failed": (
+        {"received": t(1), "qc_failed": t(4), "qc_passed": t(3)},
+        {},
+        {"qc_first_pass_failed": False},
+    ),
     "only_failed": ({"received": t(1), "qc_failed": t(4)}, {}, {"qc_first_pass_failed": True}),
     "only_passed": ({"received": t(1), "qc_passed": t(4)}, {}, {"qc_first_pass_failed": False}),
     "never_checked": ({"received": t(1)}, {}, {"qc_first_pass_failed": None}),
-    "counts_are_never_unknown": ({"received": t(1)}, {}, {"qc_failed_count": 0, "reopened_count": 0, "part_requested_count": 0}),
-    "first_and_last_sign_of_life": ({"created": t(1), "diagnosed": t(9), "assigned": t(4)}, {}, {"first_event_at": t(1), "last_event_at": t(9), "elapsed_hours": 192.0}),
+    "counts_are_never_unknown": (
+        {"received": t(1)},
+        {},
+        {"qc_failed_count": 0, "reopened_count": 0, "part_requested_count": 0},
+    ),
+    "first_and_last_sign_of_life": (
+        {"created": t(1), "diagnosed": t(9), "assigned": t(4)},
+        {},
+        {"first_event_at": t(1), "last_event_at": t(9), "elapsed_hours": 192.0},
+    ),
 }
 
 DEVICES = {
     # order: (device, partner, received, handed over, expected bounces by days)
     "b1": ("back", "A", "2026-01-01", "2026-01-03", {7: True, 30: True, 60: True, 90: True}),
-    "b2": ("back", "B", "2026-01-10", "2026-01-12", {7: False, 30: True, 60: True, 90: True}),  # b1 came back after exactly 7 days
-    "b3": ("back", "A", "2026-02-11", "2026-02-12", {7: False, 30: False, 60: True, 90: True}),  # 30 days and one: too late for 30
-    "b4": ("back", "A", "2026-04-13", "2026-04-14", {7: False, 30: False, 60: False, 90: False}),  # after exactly 60 days
+    "b2": (
+        "back",
+        "B",
+        "2026-01-10",
+        "2026-01-12",
+        {7: False, 30: True, 60: True, 90: True},
+    ),  # b1 came back after exactly 7 days
+    "b3": (
+        "back",
+        "A",
+        "2026-02-11",
+        "2026-02-12",
+        {7: False, 30: False, 60: True, 90: True},
+    ),  # 30 days and one: too late for 30
+    "b4": (
+        "back",
+        "A",
+        "2026-04-13",
+        "2026-04-14",
+        {7: False, 30: False, 60: False, 90: False},
+    ),  # after exactly 60 days
     "s1": ("same", "A", "2026-01-01", "2026-01-05", {7: False, 30: False, 60: False, 90: False}),
-    "s2": ("same", "A", "2026-01-05", "2026-01-06", {7: False, 30: False, 60: False, 90: False}),  # as s1 was handed over
+    "s2": (
+        "same",
+        "A",
+        "2026-01-05",
+        "2026-01-06",
+        {7: False, 30: False, 60: False, 90: False},
+    ),  # as s1 was handed over
     "o1": ("overlap", "A", "2026-01-01", "2026-01-20", {7: False, 30: False, 60: False, 90: False}),
-    "o2": ("overlap", "A", "2026-01-10", "2026-01-15", {7: False, 30: False, 60: False, 90: False}),  # before o1 was handed over
+    "o2": (
+        "overlap",
+        "A",
+        "2026-01-10",
+        "2026-01-15",
+        {7: False, 30: False, 60: False, 90: False},
+    ),  # before o1 was handed over
     "n1": (None, "A", "2026-01-01", "2026-01-02", dict.fromkeys((7, 30, 60, 90))),
     "n2": (None, "A", "2026-01-03", "2026-01-04", dict.fromkeys((7, 30, 60, 90))),
     "h1": ("hasty", "A", "2026-01-10", "2026-01-05", dict.fromkeys((7, 30, 60, 90))),  # handed over before it came in
-    "y1": ("young", "A", "2026-06-20", "2026-06-29", {7: False, 30: False, 60: False, 90: False}),  # `matures_after` leaves it out
+    "y1": (
+        "young",
+        "A",
+        "2026-06-20",
+        "2026-06-29",
+        {7: False, 30: False, 60: False, 90: False},
+    ),  # `matures_after` leaves it out
     "w1": ("waiting", "A", "2026-06-01", None, dict.fromkeys((7, 30, 60, 90))),
     "c1": ("case", "A", "2026-01-01", "2026-01-02", {7: False, 30: False, 60: False, 90: False}),
     "c2": ("Case", "A", "2026-01-03", "2026-01-04", {7: False, 30: False, 60: False, 90: False}),  # another device
-    "q1": ("o'clock, \"ü\"", "A", "2026-01-01", "2026-01-02", {7: True, 30: True, 60: True, 90: True}),
-    "q2": ("o'clock, \"ü\"", "C", "2026-01-03", "2026-01-04", {7: False, 30: False, 60: False, 90: False}),
+    "q1": ('o\'clock, "ü"', "A", "2026-01-01", "2026-01-02", {7: True, 30: True, 60: True, 90: True}),
+    "q2": ('o\'clock, "ü"', "C", "2026-01-03", "2026-01-04", {7: False, 30: False, 60: False, 90: False}),
 }
 
 SHIPMENTS = {
-    "on_time": ({"picked_up": t(1), "delivered": t(3)}, {"promised_at": t(3)}, {"late": False, "transit_hours": 48.0, "silent_hours": None}),
+    "on_time": (
+        {"picked_up": t(1), "delivered": t(3)},
+        {"promised_at": t(3)},
+        {"late": False, "transit_hours": 48.0, "silent_hours": None},
+    ),
     "late_by_a_second": ({"picked_up": t(1), "delivered": t(3, "00:00:01")}, {"promised_at": t(3)}, {"late": True}),
     "under_way": (
         {"picked_up": t(29), "scanned": t(30)},
         {"promised_at": "2026-07-01T00:00:00"},
         {"late": None, "transit_hours": None, "silent_hours": 12.0, "scanned_count": 1},
     ),
-    "under_way_and_overdue": ({"picked_up": t(20), "exception": t(25)}, {"promised_at": t(22)}, {"late": True, "silent_hours": 132.0, "exception_count": 1}),
-    "known_by_scans_only": ({"scanned": [t(20), t(21)]}, {"promised_at": t(22)}, {"late": True, "silent_hours": 228.0, "scanned_count": 2}),
+    "under_way_and_overdue": (
+        {"picked_up": t(20), "exception": t(25)},
+        {"promised_at": t(22)},
+        {"late": True, "silent_hours": 132.0, "exception_count": 1},
+    ),
+    "known_by_scans_only": (
+        {"scanned": [t(20), t(21)]},
+        {"promised_at": t(22)},
+        {"late": True, "silent_hours": 228.0, "scanned_count": 2},
+    ),
     "planned_only": ({"planned": t(29)}, {"promised_at": t(29, "12:00:00")}, {"late": True, "silent_hours": 36.0}),
-    "lost_before_its_promise": ({"picked_up": t(1), "lost": t(2)}, {"promised_at": t(29)}, {"late": True, "silent_hours": None}),
+    "lost_before_its_promise": (
+        {"picked_up": t(1), "lost": t(2)},
+        {"promised_at": t(29)},
+        {"late": True, "silent_hours": None},
+    ),
     "no_promise": ({"picked_up": t(1), "delivered": t(2)}, {}, {"late": None}),
     "delivered_before_it_was_fetched": ({"picked_up": t(3), "delivered": t(2)}, {}, {"transit_hours": None}),
-    "through_customs": ({"picked_up": t(1), "customs_in": t(2), "customs_out": t(4, "12:00:00")}, {}, {"customs_hours": 60.0}),
+    "through_customs": (
+        {"picked_up": t(1), "customs_in": t(2), "customs_out": t(4, "12:00:00")},
+        {},
+        {"customs_hours": 60.0},
+    ),
     "in_customs": ({"picked_up": t(1), "customs_in": t(2)}, {}, {"customs_hours": None}),
     "in_customs_by_one_scan": ({"picked_up": t(1), "customs_out": t(2)}, {}, {"customs_hours": None}),
     "no_exceptions": ({"picked_up": t(1)}, {}, {"exception_count": 0, "scanned_count": 0}),
 }
 
 LINES = {
-    "on_time": ({"requested": t(1), "received": t(3)}, {"promised_at": t(3)}, {"late": False, "lead_hours": 48.0, "overdue": False}),
-    "late": ({"requested": t(1), "received": t(3, "00:00:01")}, {"promised_at": t(3)}, {"late": True, "overdue": False}),
-    "ordered_without_a_request": ({"ordered": t(2), "received": t(3)}, {}, {"late": None, "lead_hours": 24.0, "overdue": None}),
-    "waiting": ({"requested": t(1)}, {"promised_at": "2026-07-03T00:00:00"}, {"late": None, "lead_hours": None, "overdue": False}),
+    "on_time": (
+        {"requested": t(1), "received": t(3)},
+        {"promised_at": t(3)},
+        {"late": False, "lead_hours": 48.0, "overdue": False},
+    ),
+    "late": (
+        {"requested": t(1), "received": t(3, "00:00:01")},
+        {"promised_at": t(3)},
+        {"late": True, "overdue": False},
+    ),
+    "ordered_without_a_request": (
+        {"ordered": t(2), "received": t(3)},
+        {},
+        {"late": None, "lead_hours": 24.0, "overdue": None},
+    ),
+    "waiting": (
+        {"requested": t(1)},
+        {"promised_at": "2026-07-03T00:00:00"},
+        {"late": None, "lead_hours": None, "overdue": False},
+    ),
     "waiting_and_due_now": ({"requested": t(1)}, {"promised_at": t(30, "12:00:00")}, {"late": None, "overdue": False}),
-    "waiting_and_overdue": ({"requested": t(1), "backordered": t(2)}, {"promised_at": t(30, "11:59:59")}, {"late": True, "overdue": True}),
-    "cancelled": ({"requested": t(1), "cancelled": t(2)}, {"promised_at": t(3)}, {"late": None, "lead_hours": None, "overdue": False}),
+    "waiting_and_overdue": (
+        {"requested": t(1), "backordered": t(2)},
+        {"promised_at": t(30, "11:59:59")},
+        {"late": True, "overdue": True},
+    ),
+    "cancelled": (
+        {"requested": t(1), "cancelled": t(2)},
+        {"promised_at": t(3)},
+        {"late": None, "lead_hours": None, "overdue": False},
+    ),
     "received_before_the_request": ({"requested": t(4), "received": t(3)}, {}, {"lead_hours": None}),
 }
 
@@ -260,7 +452,9 @@ def test_bounce_columns_add_no_rows(bounces):
     assert sorted(bounces[1].index) == sorted(DEVICES)
 
 
-@pytest.mark.parametrize(("key", "fixed"), [("b1", False), ("b2", True), ("n1", True), ("w1", None), ("o1", True), ("h1", True)])
+@pytest.mark.parametrize(
+    ("key", "fixed"), [("b1", False), ("b2", True), ("n1", True), ("w1", None), ("o1", True), ("h1", True)]
+)
 def test_first_time_fix_looks_at_early_bounces(bounces, key, fixed):
     assert known(bounces[1].loc[key, "first_time_fix"]) is fixed
 

@@ -19,7 +19,16 @@ HOUR = timedelta(hours=1)
 
 @pytest.mark.parametrize(
     ("age", "state"),
-    [(0, "fresh"), (7199, "fresh"), (7200, "fresh"), (7201, "late"), (21600, "late"), (21601, "dead"), (10**8, "dead"), (-5, "fresh")],
+    [
+        (0, "fresh"),
+        (7199, "fresh"),
+        (7200, "fresh"),
+        (7201, "late"),
+        (21600, "late"),
+        (21601, "dead"),
+        (10**8, "dead"),
+        (-5, "fresh"),
+    ],
 )
 def test_feed_at_its_boundaries(age, state):
     found = feed("x", "repair_orders", 7200, NOW - timedelta(seconds=age), NOW)
@@ -122,10 +131,15 @@ def test_silence_inside_a_living_feed(active, last, expected):
     assert found == {"alive": OK, "quiet": expected}
 
 
-@pytest.mark.parametrize("moment", ["2026-06-27T12:00", "2026-06-28T23:00", "2026-06-29T07:59", "2026-06-29T03:00", "2026-06-26T19:00"])
+@pytest.mark.parametrize(
+    "moment", ["2026-06-27T12:00", "2026-06-28T23:00", "2026-06-29T07:59", "2026-06-29T03:00", "2026-06-26T19:00"]
+)
 def test_nights_and_weekends_are_no_silence(moment):
     now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
-    heard = {"alive": hours(START, now, hourly), "office": hours(START, min(now, datetime(2026, 6, 26, 17, tzinfo=UTC)), office)}
+    heard = {
+        "alive": hours(START, now, hourly),
+        "office": hours(START, min(now, datetime(2026, 6, 26, 17, tzinfo=UTC)), office),
+    }
     assert silence(heard, now) == {"alive": OK, "office": OK}
 
 
@@ -133,7 +147,10 @@ def test_nights_and_weekends_are_no_silence(moment):
 def test_habits_are_the_same_in_every_zone(timezone):
     heard = BEAT | {"office": hours(START, datetime(2026, 6, 26, 17, tzinfo=UTC), office)}
     monday = datetime(2026, 6, 29, 7, 59, tzinfo=UTC)
-    assert silence({"office": heard["office"], "alive": hours(START, monday, hourly)}, monday, timezone) == {"alive": OK, "office": OK}
+    assert silence({"office": heard["office"], "alive": hours(START, monday, hourly)}, monday, timezone) == {
+        "alive": OK,
+        "office": OK,
+    }
     assert silence(heard, NOW, timezone)["office"] == DEAD
 
 
@@ -169,11 +186,17 @@ def test_irregular_partners_are_given_their_usual_gaps():
 
 def test_the_reason_names_partner_and_gap():
     pulses = pd.DataFrame(
-        [("s", p, at.replace(tzinfo=None)) for p, ts in (BEAT | {"Quiet & Co": hours(START, datetime(2026, 6, 20, tzinfo=UTC), hourly)}).items() for at in ts],
+        [
+            ("s", p, at.replace(tzinfo=None))
+            for p, ts in (BEAT | {"Quiet & Co": hours(START, datetime(2026, 6, 20, tzinfo=UTC), hourly)}).items()
+            for at in ts
+        ],
         columns=["source", "partner", "hour"],
     )
     state = silences(pulses, {"s": NOW}, "UTC")["s", "Quiet & Co"]
-    assert state.reason == "partner Quiet & Co has been silent for 10 d (since 2026-06-20); its longest usual gap is 1 h"
+    assert (
+        state.reason == "partner Quiet & Co has been silent for 10 d (since 2026-06-20); its longest usual gap is 1 h"
+    )
 
 
 # --- through a load and a judgement ---------------------------------------------------------------------------------
@@ -207,12 +230,19 @@ PARTNERS = {
 def network(tmp_path_factory):
     rows = []
     for partner, (country, active, last) in PARTNERS.items():
-        for number, at in enumerate(hours(NOW - timedelta(days=40), datetime.fromisoformat(last).replace(tzinfo=UTC), active)):
+        for number, at in enumerate(
+            hours(NOW - timedelta(days=40), datetime.fromisoformat(last).replace(tzinfo=UTC), active)
+        ):
             case = {"order_id": f"{partner}{number}", "partner": partner, "country": country, "product": "phone"}
             rows.append(case | {"kind": "received", "at": at.isoformat()})
             if partner != "gone_red":
                 rows.append(case | {"kind": "closed", "at": at.isoformat()})
-    body = happenings("repair_orders", ["order_id", "partner", "country", "product"], ["received", "closed"], head='fresh_within = "2 h"')
+    body = happenings(
+        "repair_orders",
+        ["order_id", "partner", "country", "product"],
+        ["received", "closed"],
+        head='fresh_within = "2 h"',
+    )
     made = Network(tmp_path_factory.mktemp("silent"), {"log": (body, rows)}, KPI, now="2026-07-30T12:00:00+00:00")
     yield made
     made.close()
@@ -240,7 +270,12 @@ def test_the_network_is_as_fresh_as_its_feeds(network):
 
 @pytest.mark.parametrize(
     ("later", "state", "level"),
-    [("2026-06-30T13:00:00", "fresh", "green"), ("2026-06-30T13:00:01", "late", "unknown"), ("2026-06-30T17:00:00", "late", "unknown"), ("2026-06-30T17:00:01", "dead", "unknown")],
+    [
+        ("2026-06-30T13:00:00", "fresh", "green"),
+        ("2026-06-30T13:00:01", "late", "unknown"),
+        ("2026-06-30T17:00:00", "late", "unknown"),
+        ("2026-06-30T17:00:01", "dead", "unknown"),
+    ],
 )
 def test_a_stopped_feed_takes_every_green_with_it(network, later, state, level):
     board = network.board(later + "+00:00")
@@ -259,10 +294,21 @@ def test_a_silence_is_not_known_before_it_happened(network):
 
 def test_country_without_a_living_partner_is_unknown(tmp_path):
     rows = []
-    for partner, country, last in (("a", "DE", NOW), ("b", "FR", NOW - timedelta(days=9)), ("c", "FR", NOW - timedelta(days=8))):
+    for partner, country, last in (
+        ("a", "DE", NOW),
+        ("b", "FR", NOW - timedelta(days=9)),
+        ("c", "FR", NOW - timedelta(days=8)),
+    ):
         for number, at in enumerate(hours(NOW - timedelta(days=40), last, daily)):
             rows += [
-                {"order_id": f"{partner}{number}", "partner": partner, "country": country, "product": "x", "kind": kind, "at": at.isoformat()}
+                {
+                    "order_id": f"{partner}{number}",
+                    "partner": partner,
+                    "country": country,
+                    "product": "x",
+                    "kind": kind,
+                    "at": at.isoformat(),
+                }
                 for kind in ("received", "closed")
             ]
     body = happenings("repair_orders", ["order_id", "partner", "country", "product"], ["received", "closed"])

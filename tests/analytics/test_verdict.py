@@ -17,13 +17,32 @@ from analytics.kpi import SMALL, Health, Kpi, Level, LimitRule, Measure
 from analytics.verdict import Figures, evidence, judge, limits_for, pain, pool
 
 WINDOW = (datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 6, 29, tzinfo=UTC))
-SHARE, MEAN, SUM, COUNT = Measure("share", "late"), Measure("mean", "cost"), Measure("sum", "cost"), Measure("count", "open")
+SHARE, MEAN, SUM, COUNT = (
+    Measure("share", "late"),
+    Measure("mean", "cost"),
+    Measure("sum", "cost"),
+    Measure("count", "open"),
+)
 RATIO, P90 = Measure("ratio", "numerator", denominator="denominator"), Measure("quantile", "tat_hours", q=0.9)
 STALE = [State(Health.LATE, "source x is late"), State(Health.DEAD, "source x is dead")]
 
 
-def kpi(measure=SHARE, better="lower", green=0.05, red=0.10, min_n=30, limits=(), unit="%"):
-    return Kpi("k", "K", "speed", "repair_orders", measure, "closed_at", 28, better, green, red, min_n=min_n, limits=limits, unit=unit)
+def kpi(measure=SHARE, better="lower", green=0.05, red=0.10, *, min_n=30, limits=(), unit="%"):
+    return Kpi(
+        "k",
+        "K",
+        "speed",
+        "repair_orders",
+        measure,
+        "closed_at",
+        28,
+        better,
+        green,
+        red,
+        min_n=min_n,
+        limits=limits,
+        unit=unit,
+    )
 
 
 def share(hits, n, slice_=()):
@@ -79,7 +98,9 @@ def test_level_at_the_limits(better, green, red, value, expected):
     assert level(kpi(SUM, better, green, red), plain(value)) == expected
 
 
-@pytest.mark.parametrize(("hits", "n", "expected"), [(3, 60, "green"), (4, 60, "amber"), (6, 60, "amber"), (12, 60, "red")])
+@pytest.mark.parametrize(
+    ("hits", "n", "expected"), [(3, 60, "green"), (4, 60, "amber"), (6, 60, "amber"), (12, 60, "red")]
+)
 def test_shares_at_the_limits(hits, n, expected):
     assert level(kpi(), share(hits, n)) == expected
 
@@ -94,7 +115,12 @@ def test_min_n_is_enough(n, expected):
 def test_nothing_to_judge_is_no_data():
     for f in (Figures((), 0, 0, None), Figures((), 12, 0, None)):
         reading = judge(kpi(min_n=0), f, FINE, WINDOW)
-        assert (reading.level, reading.health, reading.evidence, reading.pain) == (Level.UNKNOWN, Health.NO_DATA, None, 0.0)
+        assert (reading.level, reading.health, reading.evidence, reading.pain) == (
+            Level.UNKNOWN,
+            Health.NO_DATA,
+            None,
+            0.0,
+        )
 
 
 def test_a_count_of_none_is_green_where_min_n_allows():
@@ -120,7 +146,9 @@ def beta_above(hits, n, edge):
         return math.exp(log(angle) - log(peak))
 
     low = integrate.quad(density, 1e-12, cut, limit=500, points=[p for p in [peak] if 1e-12 < p < cut])[0]
-    high = integrate.quad(density, cut, math.pi / 2 - 1e-12, limit=500, points=[p for p in [peak] if cut < p < math.pi / 2])[0]
+    high = integrate.quad(
+        density, cut, math.pi / 2 - 1e-12, limit=500, points=[p for p in [peak] if cut < p < math.pi / 2]
+    )[0]
     return high / (low + high)
 
 
@@ -139,7 +167,9 @@ def test_a_ratio_of_a_part_is_a_share(hits, n, edge):
     assert evidence(kpi(RATIO), share(hits, n), edge) == pytest.approx(evidence(kpi(), share(hits, n), edge))
 
 
-@pytest.mark.parametrize(("above", "below", "expected"), [(150, 100, 1.0), (-5, 100, 0.0), (105, 100, 0.0), (110, 100, 0.0)])
+@pytest.mark.parametrize(
+    ("above", "below", "expected"), [(150, 100, 1.0), (-5, 100, 0.0), (105, 100, 0.0), (110, 100, 0.0)]
+)
 def test_a_ratio_that_is_no_part_is_certain(above, below, expected):
     f = Figures((), 100, below, above / below, above, below)
     assert evidence(kpi(RATIO, red=1.1), f, 1.1) == expected
@@ -150,7 +180,9 @@ def test_fractional_parts_have_a_posterior_too():
     assert evidence(kpi(RATIO), f, 0.2) == pytest.approx(stats.beta(13, 38.5).sf(0.2))
 
 
-@pytest.mark.parametrize(("value", "sd", "n", "edge"), [(12, 4, 30, 10), (9, 4, 30, 10), (12, 0.1, 2, 10), (10, 4, 30, 10), (-3, 7, 5, -2)])
+@pytest.mark.parametrize(
+    ("value", "sd", "n", "edge"), [(12, 4, 30, 10), (9, 4, 30, 10), (12, 0.1, 2, 10), (10, 4, 30, 10), (-3, 7, 5, -2)]
+)
 def test_mean_evidence_is_students_t(value, sd, n, edge):
     upper = evidence(kpi(MEAN), mean(value, sd, n), edge)
     density = stats.t(n - 1).pdf
@@ -159,12 +191,17 @@ def test_mean_evidence_is_students_t(value, sd, n, edge):
     assert evidence(kpi(MEAN, "higher"), mean(value, sd, n), edge) == pytest.approx(1 - area, abs=1e-7)
 
 
-@pytest.mark.parametrize(("better", "value", "expected"), [("lower", 10, 0.0), ("higher", 10, 0.0), ("lower", 11, 1.0), ("higher", 11, 0.0), ("higher", 9, 1.0)])
+@pytest.mark.parametrize(
+    ("better", "value", "expected"),
+    [("lower", 10, 0.0), ("higher", 10, 0.0), ("lower", 11, 1.0), ("higher", 11, 0.0), ("higher", 9, 1.0)],
+)
 def test_a_mean_without_spread_is_certain(better, value, expected):
     assert evidence(kpi(MEAN, better), mean(value, 0.0, 40), 10) == expected
 
 
-@pytest.mark.parametrize(("better", "green", "red"), [("lower", 5, 10), ("higher", 30, 25), ("between", (5, 10), (4, 11))])
+@pytest.mark.parametrize(
+    ("better", "green", "red"), [("lower", 5, 10), ("higher", 30, 25), ("between", (5, 10), (4, 11))]
+)
 def test_the_mean_of_one_row_proves_nothing(better, green, red):
     k = kpi(MEAN, better, green, red, min_n=1)
     assert evidence(k, mean(20, None, 1), k.red) == 0.5
@@ -181,7 +218,9 @@ def test_quantile_evidence_is_a_beta_on_the_rows_beyond(over, n):
 
 
 @pytest.mark.parametrize("measure", [COUNT, SUM])
-@pytest.mark.parametrize(("better", "value", "expected"), [("lower", 11, 1), ("lower", 10, 0), ("higher", 10, 0), ("higher", 9, 1)])
+@pytest.mark.parametrize(
+    ("better", "value", "expected"), [("lower", 11, 1), ("lower", 10, 0), ("higher", 10, 0), ("higher", 9, 1)]
+)
 def test_counts_and_sums_are_certain(measure, better, value, expected):
     assert evidence(kpi(measure, better), plain(value), 10) == expected
 
@@ -217,7 +256,10 @@ def test_red_needs_evidence():
 
 
 @pytest.mark.parametrize("state", STALE, ids=["late", "dead"])
-@pytest.mark.parametrize(("hits", "before", "after"), [(0, "green", "unknown"), (7, "amber", "unknown"), (11, "amber", "unknown"), (60, "red", "red")])
+@pytest.mark.parametrize(
+    ("hits", "before", "after"),
+    [(0, "green", "unknown"), (7, "amber", "unknown"), (11, "amber", "unknown"), (60, "red", "red")],
+)
 def test_bad_health_hides_nothing(state, hits, before, after):
     f = share(hits, 100)
     assert level(kpi(), f) == before
@@ -228,7 +270,9 @@ def test_bad_health_hides_nothing(state, hits, before, after):
     assert not judge(kpi(), f, FINE, WINDOW).stale
 
 
-@given(hits=st.integers(0, 200), n=st.integers(1, 200), min_n=st.integers(0, 250), state=st.sampled_from([FINE, *STALE]))
+@given(
+    hits=st.integers(0, 200), n=st.integers(1, 200), min_n=st.integers(0, 250), state=st.sampled_from([FINE, *STALE])
+)
 def test_too_small_a_sample_is_unknown(hits, n, min_n, state):
     assume(hits <= n)
     found = level(kpi(min_n=min_n), share(hits, n), state)
@@ -320,7 +364,12 @@ def test_a_worse_share_is_never_a_better_level(better, n, data):
     assert evidence(k, share(first, n), k.red) <= evidence(k, share(second, n), k.red) + 1e-12
 
 
-@given(better=st.sampled_from(["lower", "higher"]), values=st.tuples(finite, finite), sd=st.floats(0, 1e3), n=st.integers(30, 400))
+@given(
+    better=st.sampled_from(["lower", "higher"]),
+    values=st.tuples(finite, finite),
+    sd=st.floats(0, 1e3),
+    n=st.integers(30, 400),
+)
 def test_a_worse_mean_is_never_a_better_level(better, values, sd, n):
     first, second = sorted(values, reverse=better == "higher")
     k = kpi(MEAN, better, *((100, 200) if better == "lower" else (200, 100)))
@@ -345,11 +394,13 @@ def test_farther_out_of_a_band_is_never_a_better_level(distance, side, n):
     better=st.sampled_from(["lower", "higher"]),
     measure=st.sampled_from([MEAN, SUM]),
 )
-def test_scaling_units_scales_readings(factor, value, sd, n, limits, better, measure):
+def test_scaling_units_scales_readings(*, factor, value, sd, n, limits, better, measure):
     """Minutes instead of hours change no level, no evidence and no pain; powers of two scale without rounding."""
     green, red = sorted(limits, reverse=better == "higher")
     small = judge(kpi(measure, better, green, red), mean(value, sd, n), FINE, WINDOW)
-    large = judge(kpi(measure, better, green * factor, red * factor), mean(value * factor, sd * factor, n), FINE, WINDOW)
+    large = judge(
+        kpi(measure, better, green * factor, red * factor), mean(value * factor, sd * factor, n), FINE, WINDOW
+    )
     assert large.value == value * factor
     assert (large.level, large.health) == (small.level, small.health)
     assert large.evidence == pytest.approx(small.evidence, abs=1e-9)
@@ -359,9 +410,16 @@ def test_scaling_units_scales_readings(factor, value, sd, n, limits, better, mea
 # --- pools --------------------------------------------------------------------------------------------------------
 
 
-@given(groups=st.lists(st.lists(st.floats(-1e3, 1e3).map(lambda x: round(x, 3)), min_size=1, max_size=6), min_size=2, max_size=6))
+@given(
+    groups=st.lists(
+        st.lists(st.floats(-1e3, 1e3).map(lambda x: round(x, 3)), min_size=1, max_size=6), min_size=2, max_size=6
+    )
+)
 def test_pooled_means_are_those_of_all_rows(groups):
-    small = [mean(float(np.mean(g)), float(np.std(g, ddof=1)) if len(g) > 1 else None, len(g), (("partner", str(i)),)) for i, g in enumerate(groups)]
+    small = [
+        mean(float(np.mean(g)), float(np.std(g, ddof=1)) if len(g) > 1 else None, len(g), (("partner", str(i)),))
+        for i, g in enumerate(groups)
+    ]
     pooled = pool(kpi(MEAN), small, ("partner",))
     every = np.concatenate(groups)
     assert pooled.n == len(every)

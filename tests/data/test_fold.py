@@ -131,7 +131,8 @@ def stored(warehouse, con, plan, generations):
 @given(loads=loads, data=st.data())
 def test_any_order_and_repetition_of_positioned_rows_gives_the_facts_of_the_design(warehouse, plan, loads, data):
     rows = told(positioned(loads))
-    again = data.draw(st.lists(st.sampled_from(rows), max_size=5))
+    events = [said for said in rows if said.kind]  # no two statements of a log share a place
+    again = data.draw(st.lists(st.sampled_from(events), max_size=5)) if events else []
     laid = data.draw(st.permutations(rows + again))
     con = warehouse.cursor()
     lay(con, plan, laid)

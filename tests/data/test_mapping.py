@@ -268,7 +268,7 @@ def test_a_typed_key_is_text_as_a_person_writes_it(ids):
 def test_a_time_as_text_does_not_depend_on_its_neighbours():
     given = with_field("fault", Mapping("col"))
     alone = read(given, col=pd.Series(pd.to_datetime(["2026-01-15"])))
-    beside = read(given, col=pd.Series(pd.to_datetime(["2026-01-15", "2026-01-16 10:00"])))
+    beside = read(given, col=pd.Series(pd.to_datetime(["2026-01-15 00:00", "2026-01-16 10:00"])))
     assert column(alone, "fault")[0] == column(beside, "fault")[0]
 
 
