@@ -79,7 +79,8 @@ def silences(pulses: pd.DataFrame, watermarks: Mapping[str, datetime], timezone:
     less than two weeks). Its longest gap so far is its usual one.
     """
     found: dict[tuple[str, str], State] = {}
-    for (source, partner), rows in pulses.groupby(["source", "partner"], sort=False):
+    for names, rows in pulses.groupby(["source", "partner"], sort=False):
+        source, partner = map(str, names)
         watermark = watermarks.get(source)
         if watermark is not None:
             hours = np.unique(rows["hour"].to_numpy("datetime64[h]").astype("int64"))
