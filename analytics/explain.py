@@ -41,7 +41,7 @@ _WORDS = {
 
 
 def explanation(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime) -> dict[str, Any]:
-    """Give what `explain` adds to a reading; `rows` are at most 1,000 of the `rows_total` that the figure counts."""
+    """Give what `explain` adds to a reading; `rows` are at most 1,000 of the `rows_total` in its scope, unknown ones included."""
     rows, total = _rows(judge, view, kpi, reading, moment)
     _, origin = limits_for(kpi, reading.slice)
     return {

@@ -192,10 +192,12 @@ def _either(*cases: tuple[Any, Any]) -> Any:
 
 def _late(done: Any, promised: Any, waiting: Any, now: Any) -> Any:
     """Late: done strictly after the promise, or still waiting past it; unknown without a promise or before it is due."""
+    after = (done > promised).fill_null(False)
     return _either(
         (promised.isnull(), ibis.null("boolean")),
-        (done.notnull(), done > promised),
-        (waiting & (now > promised), ibis.literal(True)),
+        (after | (waiting & (now > promised)), ibis.literal(True)),
+        (waiting, ibis.null("boolean")),
+        (ibis.literal(True), ibis.literal(False)),
     )
 
 

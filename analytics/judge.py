@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from analytics.board import Board, rank
-from analytics.facts import BOUNCE_COLUMNS
 from analytics.health import FINE, LOOK_BACK, State, best, feed, of_feed, silences, worst
 from analytics.history import Archive, stored, window
 from analytics.kpi import SMALL, Before, Health, Kpi, Level, Reading, Slice
@@ -146,8 +145,7 @@ class _Judgement:
             fed = [sources[rule.name] for rule in self.judge.feeds if rule.fact == fact]
             return {kpi.key: {(): worst(fed)} for kpi in kpis}
         groups = tuple(dict.fromkeys((*by, "source", "partner")))
-        bounces = any({c.column for c in kpi.where} & BOUNCE_COLUMNS for kpi in kpis)
-        table = self.view.fact(fact, bounces=bounces)
+        table = self.view.fact(fact)
         rows = self.view.ask(("presence", fact, by, tuple(kpis)), lambda _: presence(groups, by, kpis, table), {})
         seen: list[dict[Slice, list[tuple[str, str | None]]]] = [defaultdict(list) for _ in kpis]
         columns = [rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in groups]
@@ -176,7 +174,7 @@ class _Judgement:
         alive = {source for source, _ in self.silences}
         partner = next(partner for _, partner in pairs if partner is not None)
         if any(source in alive for source, _ in pairs):
-            return State(Health.DEAD, f"{partner} has been silent for more than {LOOK_BACK.days} d")
+            return State(Health.DEAD, f"partner {partner} has been silent for more than {LOOK_BACK.days} d")
         return FINE
 
     def _scan(self, scan: Scan, present: dict[str, dict[Slice, State]]) -> list[Reading]:
@@ -185,13 +183,14 @@ class _Judgement:
         found: list[Reading] = []
         for position, kpi in enumerate(scan.kpis):
             figures = self._figures(scan, position, kpi, rows, present[kpi.key])
-            small = [f for f in figures if scan.by and f.value is not None and f.n < kpi.min_n]
-            pooled = self._pool(scan, kpi, small)
             states = present[kpi.key]
+            small = [f for f in figures if scan.by and f.value is not None and f.n < kpi.min_n]
+            # a member that fell silent is unknown by itself and must not hide, or be hidden, among those that live
+            small = [f for f in small if states.get(f.slice, FINE).health is Health.OK]
+            pooled = self._pool(scan, kpi, small)
             found += [judge(kpi, f, states.get(f.slice, FINE), (start, end)) for f in figures]
             if pooled is not None:
-                state = best(states.get(f.slice, FINE) for f in small)
-                found.append(judge(kpi, pooled, state, (start, end)))
+                found.append(judge(kpi, pooled, FINE, (start, end)))
         return found
 
     def _ask(self, scan: Scan, together: Sequence[Slice] = ()) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from analytics.facts import BOUNCE_COLUMNS
+from analytics.facts import BOUNCE_COLUMNS, DERIVED, column_types
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,11 +113,22 @@ def slice_text(by: tuple[str, ...], slice_: Slice) -> str:
 
 
 def presence(groups: tuple[str, ...], by: tuple[str, ...], kpis: Sequence[Kpi], facts: ir.Table) -> ir.Table:
-    """Build the list of slices that ever had rows, split further by `groups`, with a column `k<i>` per KPI: were they its own?"""
-    wanted = {"key", *groups}.union(*({condition.column for condition in kpi.where} for kpi in kpis))
+    """Build the list of slices that ever had rows, split further by `groups`, with a column `k<i>` per KPI: were they its own?
+
+    Rows are a KPI's own by what they are (its `where` on fields), not by the state they are in: a partner whose last
+    open order was closed is still judged.
+    """
+    kept = [tuple(c for c in kpi.where if c.operator in ("is", "in") and _is_field(kpi.fact, c.column)) for kpi in kpis]
+    wanted = {"key", *groups}.union(*({condition.column for condition in conditions} for conditions in kept))
     rows = facts.select(*sorted(wanted))
-    holds = {f"k{i}": _all(rows, kpi.where).any() for i, kpi in enumerate(kpis)}
+    holds = {f"k{i}": _all(rows, conditions).any() for i, conditions in enumerate(kept)}
     return rows.drop_null(list(by)).group_by(list(groups)).agg(**holds)
+
+
+def _is_field(fact: str, column: str) -> bool:
+    """Tell a text that a source gives of a row, which stays, from a state that passes."""
+    types = column_types(fact)
+    return types.get(column, "text") == "text" and column not in DERIVED.get(fact, {})
 
 
 def _grouped(rows: ir.Table, by: tuple[str, ...], columns: dict[str, Any]) -> ir.Table:

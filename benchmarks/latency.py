@@ -134,7 +134,7 @@ def _watch(url: str, source: sqlite3.Connection) -> list[float]:
             start = time.perf_counter()
             wanted = str(i + 3)
             page.wait_for_function(
-                "([selector, wanted]) => document.querySelector(selector)?.textContent === wanted",
+                "([selector, wanted]) => document.querySelector(selector)?.firstChild?.textContent.trim() === wanted",
                 arg=[f"{TILE} .value", wanted],
                 polling=20,
                 timeout=30_000,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 import pyarrow as pa
+from sqlalchemy.engine import make_url
 
 from analytics.facts import FACTS
 from analytics.fold import FoldPlan, event_columns, statement_columns
@@ -72,6 +73,8 @@ def signature(source: Source) -> str:
     parts = asdict(source)
     for unrelated in ("every", "fresh_within_seconds", "allow", "folder"):
         parts.pop(unrelated)
+    if source.url:  # a password that is changed every month is no other source
+        parts["url"] = str(make_url(source.url).set(username=None, password=None))
     return hashlib.blake2b(repr(sorted(parts.items())).encode(), digest_size=16).hexdigest()
 
 
@@ -204,13 +207,13 @@ class Batch:
         if active and not (stored or marks or released or self._rejected or self._moves(cursor)):
             raise _NothingNewError
         self._quarantine(released)
-        if stored:
-            self._pulse()
-        self._book(stored, marks, cursor)
         if activate and not active:
             self._activate(sources)
         elif stored and active:
             self._follow(sources, stored)
+        if stored:
+            self._pulse()
+        self._book(stored, marks, cursor)
         self._boundary("folded")
 
     def _moves(self, cursor: str | None) -> bool:
@@ -277,9 +280,14 @@ class Batch:
     def _pulse(self) -> None:
         """Note in which hours which partner showed signs of life, for the watch on silence."""
         times = ["at"] if self.source.at else [f"{kind}_at" for kind, _ in self.source.events]
-        partner = "partner" if any(name == "partner" for name, _ in self.source.fields) else "NULL::VARCHAR"
+        own = any(name == "partner" for name, _ in self.source.fields)
+        # a row that names no partner speaks for the one that its case is known to belong to
+        partner, told = "s.partner", self._told
+        if not own or self.con.execute("SELECT 1 FROM stage WHERE partner IS NULL LIMIT 1").fetchone() is not None:
+            partner = "coalesce(s.partner, f.partner)" if own else "f.partner"
+            told = f"(SELECT s.* FROM {self._told}) s LEFT JOIN {self._fact.name} f ON f.key = s.key"
         each = " UNION ALL ".join(
-            f'SELECT {partner} AS partner, "{t}" AS moment, recorded_at FROM {self._told}' for t in times
+            f'SELECT {partner} AS partner, s."{t}" AS moment, s.recorded_at FROM {told}' for t in times
         )
         self.con.execute(
             f"CREATE OR REPLACE TEMP TABLE heard AS SELECT partner, date_trunc('hour', moment) AS hour, max(moment) AS last_at, "

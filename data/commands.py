@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from analytics.board import reading_json
+from analytics.board import past, reading_json
 from analytics.explain import explanation
 from analytics.wording import place, value_and_limit
 
@@ -156,11 +156,12 @@ def explain(session: Session, options: dict[str, Any], to: Reporter) -> int:
     slice_ = tuple(sorted(_pair(text) for text in options["slice"]))
     judge = session.judge([key])
     moment = parse_moment(options["as_of"], session) or session.clock()
-    judged = session.look(judge, moment)
-    reading = next((r for r in judged.readings if r.slice == slice_), None)
-    if reading is None:
-        raise UsageError(_no_slice(judged, slice_))
+    newest = session.store.newest() if options["as_of"] is None else None
     with session.warehouse.reader(session.names, moment) as view:
+        judged = judge.board(view, moment, 0, past(newest.document) if newest else None)
+        reading = next((r for r in judged.readings if r.slice == slice_), None)
+        if reading is None:
+            raise UsageError(_no_slice(judged, slice_))
         document = reading_json(reading) | explanation(judge, view, kpi, reading, moment)
     if options["json"]:
         to.out(_document(document))

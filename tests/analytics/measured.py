@@ -318,13 +318,15 @@ class Drawn:
         """Give (n, value, numerator, denominator) per slice; a slice without rows in the window has a value of None."""
         kpi = self.kpis[key]
         frame = self.frame(kpi["fact"])
-        scope = frame[
-            [all(holds(row, each) is True for each in kpi.get("where", [])) for row in frame.to_dict("records")]
-        ]
+        where = kpi.get("where", [])
+        scope = frame[[all(holds(row, each) is True for each in where) for row in frame.to_dict("records")]]
+        # what a row is stays; the state it is in passes, and a slice must not vanish from the Board with it
+        lasting = [each for each in where if _of_fields(each)]
+        ever = frame[[all(holds(row, each) is True for each in lasting) for row in frame.to_dict("records")]]
         rows = self._inside(kpi, scope)
         found = {(): figures(kpi["measure"], rows)}
         for by in kpi["by"]:
-            for values in {tuple(row[name] for name in by) for row in scope.to_dict("records")}:
+            for values in {tuple(row[name] for name in by) for row in ever.to_dict("records")}:
                 if not any(missing(value) for value in values):
                     found[tuple(sorted(zip(by, values, strict=True)))] = figures(
                         kpi["measure"], self._of(rows, by, [values])
@@ -358,6 +360,11 @@ class Drawn:
         if matures:
             keep = [k and at <= mark - matures for k, at, mark in zip(keep, booked, rows["watermark"], strict=True)]
         return rows[keep]
+
+
+def _of_fields(condition):
+    values = condition.get("in", [condition.get("is")])
+    return all(isinstance(value, str) for value in values)
 
 
 def missing(value):

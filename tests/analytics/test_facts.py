@@ -354,7 +354,7 @@ LINES = {
     "cancelled": (
         {"requested": t(1), "cancelled": t(2)},
         {"promised_at": t(3)},
-        {"late": None, "lead_hours": None, "overdue": False},
+        {"late": False, "lead_hours": None, "overdue": False},
     ),
     "received_before_the_request": ({"requested": t(4), "received": t(3)}, {}, {"lead_hours": None}),
 }

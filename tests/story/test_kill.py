@@ -131,25 +131,33 @@ def loads():
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory, loads):
     """A network of which much is loaded already, and more is waiting."""
-    folder = tmp_path_factory.mktemp("fresh")
+    folder = tmp_path_factory.mktemp("fresh") / "network"
+    folder.mkdir()
     (folder / "settings.toml").write_text(SETTINGS)
     write(folder, 0, 500)
     loads.whole(folder)
-    write(folder, 500, 1500)
-    write(folder, 1500, 1700)
+    write(folder, 500, 550)
+    loads.whole(folder)  # compiles what the later ones need, and remembers it
+    write(folder, 550, 900)
+    write(folder, 900, 1000)
+    shutil.copytree(folder, folder.with_name("as it was"))
     return folder
 
 
+def restored(folder):
+    """Bring the network back to where it was, in the same place: settings speak of absolute paths."""
+    shutil.rmtree(folder)
+    shutil.copytree(folder.with_name("as it was"), folder)
+
+
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, loads, fresh):
-    folder = tmp_path_factory.mktemp("undisturbed") / "n"
-    shutil.copytree(fresh, folder)
-    seen, _ = loads.whole(folder)
-    again = folder.with_name("again")
-    shutil.copytree(fresh, again)
-    _, seconds = loads.whole(again)
-    assert told(again) == told(folder)
-    return told(folder), seen, seconds
+def undisturbed(loads, fresh):
+    seen, _ = loads.whole(fresh)
+    first = told(fresh)
+    restored(fresh)
+    _, seconds = loads.whole(fresh)
+    assert told(fresh) == first
+    return first, seen, seconds
 
 
 def told(folder):
@@ -166,43 +174,41 @@ def told(folder):
         return {name: con.execute(query).fetchall() for name, query in queries.items()}
 
 
-def killed(folder, fresh, loads, kill):
-    shutil.copytree(fresh, folder)
-    status = kill(folder)
-    with duckdb.connect(str(folder / "w.duckdb")) as con:  # it opens, whatever the process was about
+def killed(fresh, loads, kill):
+    restored(fresh)
+    status = kill()
+    with duckdb.connect(str(fresh / "w.duckdb")) as con:  # it opens, whatever the process was about
         con.execute("SELECT count(*) FROM batches").fetchone()
-    loads.whole(folder)
-    result = told(folder)
-    shutil.rmtree(folder)
-    return status, result
+    loads.whole(fresh)
+    return status, told(fresh)
 
 
 BOUNDARIES = ("read", "staged", "logged", "folded", "committed")
 
 
 @pytest.mark.parametrize("name", BOUNDARIES)
-def test_a_load_killed_at_any_boundary_is_made_good(tmp_path, loads, fresh, undisturbed, name):
+def test_a_load_killed_at_any_boundary_is_made_good(loads, fresh, undisturbed, name):
     wanted, seen, _ = undisturbed
     assert seen[name] >= 4  # once for every source at least
     for nth in range(1, seen[name] + 1):
 
-        def kill(folder, nth=nth):
-            loads.start(folder, [name, nth])
+        def kill(nth=nth):
+            loads.start(fresh, [name, nth])
             return loads.end()[0]
 
-        status, result = killed(tmp_path / f"{nth}", fresh, loads, kill)
+        status, result = killed(fresh, loads, kill)
         assert status == -signal.SIGKILL
         assert result == wanted, (name, nth)
 
 
-def test_a_load_killed_at_any_moment_is_made_good(tmp_path, loads, fresh, undisturbed):
+def test_a_load_killed_at_any_moment_is_made_good(loads, fresh, undisturbed):
     wanted, _, seconds = undisturbed
     print(f"seed {SEED}, over {seconds:.2f} s")
     chance, died = random.Random(SEED), 0
     for trial in range(MOMENTS):
 
-        def kill(folder):
-            pid = loads.start(folder)
+        def kill():
+            pid = loads.start(fresh)
             time.sleep(chance.random() * seconds)
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -210,7 +216,7 @@ def test_a_load_killed_at_any_moment_is_made_good(tmp_path, loads, fresh, undist
                 pass
             return loads.end()[0]
 
-        status, result = killed(tmp_path / f"{trial}", fresh, loads, kill)
+        status, result = killed(fresh, loads, kill)
         died += status == -signal.SIGKILL
         assert result == wanted, f"seed {SEED}, trial {trial}"
     print(f"{died} of {MOMENTS} loads were killed before their end")
