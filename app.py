@@ -37,10 +37,13 @@ quarantine = typer.Typer(help="The rejected rows with their reasons.", invoke_wi
 app.add_typer(quarantine, name="quarantine")
 
 SettingsOption = Annotated[
-    Path | None, typer.Option("--settings", help="The settings file; settings.toml if there is one, else the demo network.")
+    Path | None,
+    typer.Option("--settings", help="The settings file; settings.toml if there is one, else the demo network."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document; progress goes to stderr.")]
-AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Judge as of this ISO time; without a zone it is the network's.")]
+AsOfOption = Annotated[
+    str | None, typer.Option("--as-of", help="Judge as of this ISO time; without a zone it is the network's.")
+]
 
 
 def clock() -> datetime:
@@ -79,7 +82,13 @@ class Terminal:
         if not self._err.is_terminal:
             return
         if self._bar is None:
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            columns = (
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+            )
             self._bar = Progress(*columns, console=self._err, transient=True)
             self._task = self._bar.add_task(what, total=total)
             self._bar.start()
@@ -141,7 +150,11 @@ def write_demo(out: Path, *, partners: int, days: int, seed: int) -> None:
     terminal = Terminal()
     try:
         write_network(
-            out, partners=partners, days=days, seed=seed, now=clock(),
+            out,
+            partners=partners,
+            days=days,
+            seed=seed,
+            now=clock(),
             progress=lambda share, what: terminal.progress(round(share * 100), 100, what),
         )
     finally:
@@ -153,7 +166,12 @@ def execute(name: str, options: dict[str, Any], path: Path | None) -> int:
     terminal = Terminal()
     try:
         settings = load_settings(find_settings(path), os.environ)
-        request = {"command": name, "options": options, "settings": str(settings.path.absolute()), "environ": dict(os.environ)}
+        request = {
+            "command": name,
+            "options": options,
+            "settings": str(settings.path.absolute()),
+            "environ": dict(os.environ),
+        }
         code = ask(socket_folder(settings), request, terminal)
         if code is not None:
             return code

@@ -9,8 +9,8 @@ import ibis
 import pandas as pd
 
 from analytics.history import stored, window
-from analytics.kpi import SMALL
-from analytics.measure import Scan, among, columns_of, needs_bounces, rows_of, scope, slice_text
+from analytics.kpi import SMALL, Health
+from analytics.measure import Scan, among, columns_of, counting, needs_bounces, rows_of, slice_text
 from analytics.verdict import limits_for
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _WORDS = {
 
 
 def explanation(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime) -> dict[str, Any]:
-    """Give what `explain` adds to a reading; `rows` are at most 1,000 of the `rows_total` in its scope, unknown ones included."""
+    """Give what `explain` adds to a reading; `rows` are at most 1,000 of the `rows_total` that it counts."""
     rows, total = _rows(judge, view, kpi, reading, moment)
     _, origin = limits_for(kpi, reading.slice)
     return {
@@ -49,7 +49,9 @@ def explanation(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: da
         "rows": rows,
         "rows_total": total,
         "limits_from": origin,
-        "health_reason": reading.reason if reading.health.value != "ok" else "the data is fresh and the sample large enough",
+        "health_reason": reading.reason
+        if reading.health.value != "ok"
+        else "the data is fresh and the sample large enough",
         "evidence_method": _METHODS[kpi.measure.shape],
     }
 
@@ -68,8 +70,10 @@ def formula(kpi: Kpi) -> str:
         "named": str(measure.name),
     }[measure.shape]
     scope_ = f"; only rows where {' and '.join(map(_condition, kpi.where))}" if kpi.where else ""
-    when = "the state at the moment" if kpi.day == "snapshot" else f"booked by {kpi.day}, " + (
-        f"the last {kpi.window_days} local days" if kpi.window_days else "all days"
+    when = (
+        "the state at the moment"
+        if kpi.day == "snapshot"
+        else f"booked by {kpi.day}, " + (f"the last {kpi.window_days} local days" if kpi.window_days else "all days")
     )
     mature = f", rows younger than {kpi.matures_days:g} d left out" if kpi.matures_days else ""
     return f"{what} of {kpi.fact}{scope_}; {when}{mature}"
@@ -95,7 +99,7 @@ def _rows(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime
 
     def build(moments: Moments) -> ir.Table:
         rows = rows_of(scan, table, sources, moments)
-        inside = scope(kpi, rows)
+        inside = counting(kpi, rows)
         rows = rows.filter(inside & among(rows, by, moments) if by else inside)
         columns = sorted(columns_of(kpi) - {"key"})
         counted = rows.mutate(rows_total=ibis._.count().over())
@@ -113,8 +117,11 @@ def _pooled(judge: Judge, view: View, kpi: Kpi, by: tuple[str, ...], moment: dat
     return [
         r.slice
         for r in judge.board(view, moment, 0).readings
-        if r.kpi == kpi.key and tuple(name for name, _ in r.slice) == by and SMALL not in dict(r.slice).values()
-        and r.value is not None and 0 < r.n < kpi.min_n
+        if r.kpi == kpi.key
+        and tuple(name for name, _ in r.slice) == by
+        and SMALL not in dict(r.slice).values()
+        and r.health is Health.LOW_SAMPLE
+        and r.n > 0
     ]
 
 

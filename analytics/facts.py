@@ -53,9 +53,27 @@ _CATALOGUE = (
     Fact(
         "repair_orders",
         ("order_id",),
-        tuple(
-            "created received diagnosed quoted approved part_requested part_received repair_started repaired qc_passed "
-            "qc_failed completed dispatched delivered closed cancelled returned_unrepaired swapped reopened assigned".split()
+        (
+            "created",
+            "received",
+            "diagnosed",
+            "quoted",
+            "approved",
+            "part_requested",
+            "part_received",
+            "repair_started",
+            "repaired",
+            "qc_passed",
+            "qc_failed",
+            "completed",
+            "dispatched",
+            "delivered",
+            "closed",
+            "cancelled",
+            "returned_unrepaired",
+            "swapped",
+            "reopened",
+            "assigned",
         ),
         (
             *_fields(DIMENSIONS + " device_id service_type warranty fault technician currency"),
@@ -68,14 +86,14 @@ _CATALOGUE = (
     Fact(
         "shipments",
         ("shipment_id",),
-        tuple("planned picked_up scanned customs_in customs_out delivered exception lost".split()),
+        ("planned", "picked_up", "scanned", "customs_in", "customs_out", "delivered", "exception", "lost"),
         (*_fields(DIMENSIONS + " order_id leg carrier mode origin destination"), _PROMISE),
         repeatable=("exception", "scanned"),
     ),
     Fact(
         "part_orders",
         ("line_id",),
-        tuple("requested ordered confirmed shipped received backordered cancelled".split()),
+        ("requested", "ordered", "confirmed", "shipped", "received", "backordered", "cancelled"),
         (*_fields(DIMENSIONS + " order_id part supplier"), Field("quantity", "number", low=0), _PROMISE),
     ),
     Fact(
@@ -90,7 +108,7 @@ _CATALOGUE = (
     Fact(
         "contacts",
         ("contact_id",),
-        tuple("offered answered abandoned replied resolved".split()),
+        ("offered", "answered", "abandoned", "replied", "resolved"),
         (
             *_fields(DIMENSIONS + " order_id customer topic"),
             Field("wait_seconds", "number", low=0),
@@ -113,7 +131,7 @@ _CATALOGUE = (
     Fact(
         "claims",
         ("claim_id",),
-        tuple("submitted approved rejected paid".split()),
+        ("submitted", "approved", "rejected", "paid"),
         (
             *_fields(DIMENSIONS + " order_id device_id currency reason part"),
             Field("amount", "number"),
@@ -208,7 +226,8 @@ def _repair_orders(t: Any, now: Any) -> Any:
         hand_in_at=t.created_at.coalesce(t.received_at),
         hand_back_at=t.delivered_at.coalesce(t.dispatched_at, t.completed_at, t.closed_at),
         completion_at=t.completed_at.coalesce(t.repaired_at),
-        open=(t.received_at.notnull() | t.created_at.notnull()) & (ended.isnull() | (t.reopened_last_at > ended).fill_null(False)),
+        open=(t.received_at.notnull() | t.created_at.notnull())
+        & (ended.isnull() | (t.reopened_last_at > ended).fill_null(False)),
     )
     done = t.completed_last_at.coalesce(t.repaired_last_at, t.closed_last_at)
     day_later = t.hand_in_at + ibis.interval(hours=24)
@@ -247,12 +266,16 @@ def with_bounces(rows: Any) -> Any:
     came = rows.received_at.coalesce(rows.created_at)
     sound = rows.device_id.notnull() & rows.hand_back_at.notnull() & ~(came > rows.hand_back_at).fill_null(False)
     rows = rows.mutate(bounce_known=sound)
-    rows = rows.asof_join(receipts, on=rows.hand_back_at < receipts.again_at, predicates=[rows.device_id == receipts.again_device])
+    rows = rows.asof_join(
+        receipts, on=rows.hand_back_at < receipts.again_at, predicates=[rows.device_id == receipts.again_device]
+    )
 
     def within(days: int) -> Any:
         return (rows.again_at <= rows.hand_back_at + ibis.interval(days=days)).fill_null(False)
 
-    bounced = {f"bounced_{days}d": ibis.ifelse(rows.bounce_known, within(days), ibis.null("boolean")) for days in BOUNCE_DAYS}
+    bounced = {
+        f"bounced_{days}d": ibis.ifelse(rows.bounce_known, within(days), ibis.null("boolean")) for days in BOUNCE_DAYS
+    }
     loops = (rows.qc_failed_count > 0) | (rows.part_requested_count > 1) | (rows.reopened_count > 0)
     fixed = ~(loops | (rows.bounce_known & within(7)) | rows.unsuccessful.fill_null(False))
     found = rows.mutate(**bounced, first_time_fix=ibis.ifelse(rows.hand_back_at.notnull(), fixed, ibis.null("boolean")))

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from analytics.facts import Fact, Type
-
 if TYPE_CHECKING:
-
     import ibis.expr.types as ir
+
+    from analytics.facts import Fact, Type
 
 IBIS_TYPES: dict[Type, str] = {
     "text": "string",
@@ -25,7 +24,14 @@ IBIS_TYPES: dict[Type, str] = {
     "bool": "boolean",
     "time": "timestamp(6)",
 }
-_PLACE = {"source": "string", "generation": "int64", "batch": "int64", "row": "int64", "file": "string", "place": "int64"}
+_PLACE = {
+    "source": "string",
+    "generation": "int64",
+    "batch": "int64",
+    "row": "int64",
+    "file": "string",
+    "place": "int64",
+}
 _IDENTITY = {"key": "string", "recorded_at": "timestamp(6)", "id": "binary"}
 _ARG_MAX: dict[Any, Any] = {}
 
@@ -117,6 +123,7 @@ def latest(column: Any, order: Any) -> Any:
     """
     type_ = column.type()
     if type_ not in _ARG_MAX:
+
         def arg_max(column, order):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # the engine has the body
             ...
 
@@ -202,7 +209,9 @@ def _alone(plan: FoldPlan, newest: ir.Table, moment: Any) -> ir.Table:
         always = _always_known(plan, name, moment)
         columns[name] = newest[name] if always else _visible(plan, newest, name, moment)
     last = ibis.greatest(*[newest[f"{kind}_at"] for kind in plan.kinds])
-    return _completed(plan, newest.select("key", "source", **columns, first_event_at=newest["first"], last_event_at=last))
+    return _completed(
+        plan, newest.select("key", "source", **columns, first_event_at=newest["first"], last_event_at=last)
+    )
 
 
 def _statement_parts(plan: FoldPlan, newest: ir.Table, moment: Any) -> list[ir.Table]:

@@ -59,7 +59,10 @@ def of_feed(source: Feed, moment: datetime) -> State:
         return State(Health.DEAD, f"source {source.name} has never delivered anything")
     age = span((moment - source.watermark).total_seconds() / 3600)
     allowed = span((source.fresh_within_seconds or 0) / 3600)
-    return State(Health(source.state), f"source {source.name} is {source.state}: its newest event is {age} old, allowed are {allowed}")
+    return State(
+        Health(source.state),
+        f"source {source.name} is {source.state}: its newest event is {age} old, allowed are {allowed}",
+    )
 
 
 def worst(states: Iterable[State]) -> State:
@@ -106,14 +109,17 @@ def _silence(partner: str, hours: NDArray[np.int64], watermark: datetime, timezo
     last = datetime.fromtimestamp(int(hours[-1]) * 3600, UTC)
     health = Health.DEAD if silent > PATIENCE_DEAD * usual else Health.LATE
     quiet = span(float(now - hours[-1]))
-    return State(health, f"partner {partner} has been silent for {quiet} (since {last:%Y-%m-%d}); its longest usual gap is {longest}")
+    return State(
+        health,
+        f"partner {partner} has been silent for {quiet} (since {last:%Y-%m-%d}); its longest usual gap is {longest}",
+    )
 
 
 def _habit(hours: NDArray[np.int64], grid: NDArray[np.int64], offset: int) -> NDArray[np.float64]:
     """Give for every hour of the grid the share of weeks (days, always) in which such an hour had events."""
     known = hours[-1] - hours[0] + 1
     cycle = 168 if known >= 14 * 24 else 24 if known >= 48 else 1
-    seen = grid[: known]
+    seen = grid[:known]
     active = np.bincount((hours + offset) % cycle, minlength=cycle)
     chances = np.bincount((seen + offset) % cycle, minlength=cycle)
     share = active / np.maximum(chances, 1)

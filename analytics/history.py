@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import ibis
 import pandas as pd
 
-from analytics.kpi import SMALL, Level
+from analytics.kpi import SMALL
 from analytics.measure import Scan, among, figures, rows_of, scans, scope, slice_text
 from analytics.verdict import from_row, level_of
 
@@ -81,7 +81,9 @@ class Past:
             first = date.fromisoformat(day)
         return _midnight(first, self.zone)
 
-    def _trend(self, reading: Reading, points: Sequence[tuple[str, float | None]]) -> Literal["improving", "worsening", "steady"]:
+    def _trend(
+        self, reading: Reading, points: Sequence[tuple[str, float | None]]
+    ) -> Literal["improving", "worsening", "steady"]:
         week = [value for _, value in points[-8:] if value is not None]
         if len(week) < 2:
             return "steady"
@@ -112,7 +114,13 @@ class Archive:
     _kept: dict[tuple[str, Slice], tuple[datetime, Points]] = field(default_factory=dict)
 
     def histories(
-        self, view: View, kpis: Sequence[Kpi], feeds: Sequence[FeedRule], drawn: Sequence[Reading], moment: datetime, zone: ZoneInfo
+        self,
+        view: View,
+        kpis: Sequence[Kpi],
+        feeds: Sequence[FeedRule],
+        drawn: Sequence[Reading],
+        moment: datetime,
+        zone: ZoneInfo,
     ) -> Past:
         """Give the last days of everything drawn: each point is the KPI over the window that ended on that day.
 
@@ -148,10 +156,18 @@ def _points(
     table = view.fact(scan.fact, bounces=scan.bounces)
     calendar = view.put(
         f"days_{scan.window_days}",
-        pd.DataFrame({"day_index": range(DAYS), "day_from": [_bare(a) for a, _ in windows], "day_to": [_bare(b) for _, b in windows]}),
+        pd.DataFrame(
+            {
+                "day_index": range(DAYS),
+                "day_from": [_bare(a) for a, _ in windows],
+                "day_to": [_bare(b) for _, b in windows],
+            }
+        ),
         {"day_index": "int64", "day_from": "timestamp(6)", "day_to": "timestamp(6)"},
     )
-    times = {"from": windows[0][0], "to": windows[-1][1]} | {f"watermark:{name}": at for name, at in view.watermarks().items()}
+    times = {"from": windows[0][0], "to": windows[-1][1]} | {
+        f"watermark:{name}": at for name, at in view.watermarks().items()
+    }
     rows = view.ask(
         ("history", scan, sources),
         lambda m: _daily(scan, table, calendar, sources, m),
@@ -160,11 +176,13 @@ def _points(
     )
     kpi = scan.kpis[0]
     values: dict[Slice, dict[int, float | None]] = defaultdict(dict)
-    for record in rows.to_dict(orient="records"):
+    for found_row in rows.to_dict(orient="records"):
+        record = {str(name): value for name, value in found_row.items()}
         slice_ = tuple(sorted((name, str(record[name])) for name in scan.by))
         values[slice_][record["day_index"]] = from_row(kpi, record, slice_, []).value
     return {
-        (kpi.key, slice_): tuple((day.isoformat(), found.get(i)) for i, day in enumerate(days)) for slice_, found in values.items()
+        (kpi.key, slice_): tuple((day.isoformat(), found.get(i)) for i, day in enumerate(days))
+        for slice_, found in values.items()
     }
 
 
@@ -181,7 +199,13 @@ def _daily(scan: Scan, facts: ir.Table, calendar: ir.Table, sources: Sequence[st
         rows = rows.filter(among(rows, scan.by, moments))
     day = rows[kpi.day]
     # a day of the past knew only what had matured by then
-    ripe = calendar.day_to - ibis.interval(seconds=round(kpi.matures_days * 86400)) if kpi.matures_days else calendar.day_to
+    ripe = (
+        calendar.day_to - ibis.interval(seconds=round(kpi.matures_days * 86400))
+        if kpi.matures_days
+        else calendar.day_to
+    )
     rows = rows.inner_join(calendar, [day >= calendar.day_from, day < calendar.day_to, day <= ripe])
-    wanted = {name: e for name, e in figures(kpi, rows, scope(kpi, rows)).items() if not name.startswith(("over", "under"))}
+    wanted = {
+        name: e for name, e in figures(kpi, rows, scope(kpi, rows)).items() if not name.startswith(("over", "under"))
+    }
     return rows.group_by([*scan.by, "day_index"]).agg(**wanted)

@@ -67,6 +67,10 @@ class FeedRule:
     fresh_within_seconds: float | None = None
 
 
+def _unseen(_done: int, _total: int, _what: str) -> None:
+    """Show no progress."""
+
+
 @dataclass
 class Judge:
     """Judges a catalogue over a network; between judgements it keeps only histories, for as long as the archive says."""
@@ -76,7 +80,7 @@ class Judge:
     network: str
     timezone: str
     archive: Archive = field(default_factory=Archive)
-    progress: Callable[[int, int, str], None] = field(default=lambda done, total, what: None)
+    progress: Callable[[int, int, str], None] = field(default=_unseen)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -149,7 +153,7 @@ class _Judgement:
         rows = self.view.ask(("presence", fact, by, tuple(kpis)), lambda _: presence(groups, by, kpis, table), {})
         seen: list[dict[Slice, list[tuple[str, str | None]]]] = [defaultdict(list) for _ in kpis]
         columns = [rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in groups]
-        holds = [rows[f"k{i}"].fillna(False).astype(bool).tolist() for i in range(len(kpis))]  # noqa: FBT003
+        holds = [rows[f"k{i}"].fillna(False).astype(bool).tolist() for i in range(len(kpis))]
         for position, values in enumerate(zip(*columns, strict=True)):
             named = dict(zip(groups, values, strict=True))
             slice_ = tuple(sorted((name, str(named[name])) for name in by))
@@ -157,7 +161,8 @@ class _Judgement:
                 if holds[i][position]:
                     seen[i][slice_].append((named["source"], named["partner"]))
         return {
-            kpi.key: {slice_: self._state(pairs, sources) for slice_, pairs in seen[i].items()} for i, kpi in enumerate(kpis)
+            kpi.key: {slice_: self._state(pairs, sources) for slice_, pairs in seen[i].items()}
+            for i, kpi in enumerate(kpis)
         }
 
     def _state(self, pairs: list[tuple[str, str | None]], sources: Mapping[str, State]) -> State:
@@ -215,7 +220,9 @@ class _Judgement:
         keys = _slices(rows, scan.by)
         values = zip(*(rows[name].tolist() for name in own), strict=True)
         short = [name.removeprefix(prefix) for name in own]
-        found = {s: from_row(kpi, dict(zip(short, v, strict=True)), s, bounds) for s, v in zip(keys, values, strict=True)}
+        found = {
+            s: from_row(kpi, dict(zip(short, v, strict=True)), s, bounds) for s, v in zip(keys, values, strict=True)
+        }
         return [found.get(s) or from_row(kpi, {}, s, bounds) for s in present]
 
     def _pool(self, scan: Scan, kpi: Kpi, small: list[Figures]) -> Figures | None:
@@ -233,7 +240,9 @@ class _Judgement:
         done = []
         for reading in readings:
             before = self.previous.get((reading.kpi, reading.slice))
-            done.append(past.dated(reading, before) if reading.level in (Level.RED, Level.AMBER) else _kept(reading, before))
+            done.append(
+                past.dated(reading, before) if reading.level in (Level.RED, Level.AMBER) else _kept(reading, before)
+            )
         return done
 
 
@@ -249,5 +258,6 @@ def _slices(rows: pd.DataFrame, by: tuple[str, ...]) -> list[Slice]:
         return [()] * len(rows)
     ordered = sorted(by)
     return [
-        tuple(zip(ordered, map(str, values), strict=True)) for values in zip(*(rows[n].tolist() for n in ordered), strict=True)
+        tuple(zip(ordered, map(str, values), strict=True))
+        for values in zip(*(rows[n].tolist() for n in ordered), strict=True)
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from analytics.facts import BOUNCE_COLUMNS, DERIVED, column_types
+from analytics.facts import BOUNCE_COLUMNS, FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +113,7 @@ def slice_text(by: tuple[str, ...], slice_: Slice) -> str:
 
 
 def presence(groups: tuple[str, ...], by: tuple[str, ...], kpis: Sequence[Kpi], facts: ir.Table) -> ir.Table:
-    """Build the list of slices that ever had rows, split further by `groups`, with a column `k<i>` per KPI: were they its own?
+    """Build the list of slices that ever had rows, split further by `groups`; `k<i>` says whether they were the i-th KPI's.
 
     Rows are a KPI's own by what they are (its `where` on fields), not by the state they are in: a partner whose last
     open order was closed is still judged.
@@ -126,9 +126,8 @@ def presence(groups: tuple[str, ...], by: tuple[str, ...], kpis: Sequence[Kpi], 
 
 
 def _is_field(fact: str, column: str) -> bool:
-    """Tell a text that a source gives of a row, which stays, from a state that passes."""
-    types = column_types(fact)
-    return types.get(column, "text") == "text" and column not in DERIVED.get(fact, {})
+    """Tell a text that says what a row is from a state that passes; what further columns are, nobody knows."""
+    return any(field.name == column and field.type == "text" and not field.result for field in FACTS[fact].fields)
 
 
 def _grouped(rows: ir.Table, by: tuple[str, ...], columns: dict[str, Any]) -> ir.Table:
@@ -179,6 +178,18 @@ def _counted(kpi: Kpi, rows: ir.Table, inside: Any) -> dict[str, Any]:
     else:
         return {"rows": inside.sum(), "n": inside.sum(), "num": inside.sum()}
     return {"rows": inside.sum(), "n": (inside & holds.notnull()).sum(), "num": (inside & holds).sum()}
+
+
+def counting(kpi: Kpi, rows: ir.Table) -> Any:
+    """Give the test for the rows that `n` counts: of counts those that hold, else those whose columns are known."""
+    measure = kpi.measure
+    holds = test(rows, measure.condition) if measure.condition else rows[measure.column] if measure.column else None
+    if measure.shape == "count":
+        return scope(kpi, rows) & holds if holds is not None else scope(kpi, rows)
+    known = holds.notnull() if holds is not None else ibis.literal(True)
+    if measure.denominator is not None:
+        known &= rows[measure.denominator].notnull()
+    return scope(kpi, rows) & known
 
 
 def edges(kpi: Kpi) -> list[float]:

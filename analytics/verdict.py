@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analytics.health import State
 from analytics.kpi import SMALL, Health, Level, Limits, Reading
 from analytics.statistics import evidence as proof
 from analytics.wording import value_and_limit
@@ -15,6 +14,7 @@ from analytics.wording import value_and_limit
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from analytics.health import State
     from analytics.kpi import Bound, Kpi, LimitRule, Slice
 
 SURE = 0.8
@@ -79,7 +79,7 @@ def _within_green(kpi: Kpi, value: float, green: Bound) -> bool:
 
 def evidence(kpi: Kpi, figures: Figures, red: Bound) -> float | None:
     """Give the probability that the true value lies beyond the red limit; None without a value."""
-    if figures.value is None or figures.n <= 0 and kpi.measure.shape not in ("count", "sum"):
+    if figures.value is None or (figures.n <= 0 and kpi.measure.shape not in ("count", "sum")):
         return None
     if kpi.measure.shape == "mean" and figures.n < 2:
         return 0.5  # one row alone proves nothing, and the two sides of a band must not add up to certainty
@@ -130,7 +130,13 @@ def pain(kpi: Kpi, f: Figures, green: Bound) -> float:
     if f.value is None:
         return 0.0
     low, high = _sides(kpi, green)
-    excess = f.value - high if high is not None and f.value > high else low - f.value if low is not None and f.value < low else 0.0
+    excess = (
+        f.value - high
+        if high is not None and f.value > high
+        else low - f.value
+        if low is not None and f.value < low
+        else 0.0
+    )
     if excess <= 0:
         return 0.0
     shape, edge = kpi.measure.shape, high if high is not None and f.value > high else low
@@ -188,7 +194,11 @@ def _on_value(kpi: Kpi, f: Figures, limits: Limits, sure: float | None) -> tuple
     if f.value is None or f.rows == 0:
         return Level.UNKNOWN, Health.NO_DATA, _no_data(kpi, f)
     if f.n < kpi.min_n:
-        return Level.UNKNOWN, Health.LOW_SAMPLE, f"Only {_count(f.n)} of the {_count(kpi.min_n)} rows that a judgement needs."
+        return (
+            Level.UNKNOWN,
+            Health.LOW_SAMPLE,
+            f"Only {_count(f.n)} of the {_count(kpi.min_n)} rows that a judgement needs.",
+        )
     said, red = value_and_limit(f.value, limits.red, kpi.unit)
     if _beyond(kpi, f.value, limits.red):
         sample = f"n = {_count(f.n)}"
@@ -213,7 +223,11 @@ def _no_data(kpi: Kpi, f: Figures) -> str:
     if f.rows and column:
         return f"No data: {column} is unknown in all {_count(f.rows)} rows."
     when = f"the last {kpi.window_days} d" if kpi.window_days else "all that was loaded"
-    return "No data: no such rows at the moment." if kpi.day == "snapshot" else f"No data: no rows in {when} (by {kpi.day})."
+    return (
+        "No data: no such rows at the moment."
+        if kpi.day == "snapshot"
+        else f"No data: no rows in {when} (by {kpi.day})."
+    )
 
 
 def _count(n: float) -> str:
@@ -270,9 +284,19 @@ def from_row(kpi: Kpi, row: dict[str, Any], slice_: Slice, edges: list[float]) -
     if shape == "count":
         hits = _number(row.get("num")) or 0.0
         return Figures(slice_, rows, hits, hits if n else None)
-    over = tuple((edge, _number(row.get(f"over{i}")) or 0.0) for i, edge in enumerate(edges)) if shape == "quantile" else ()
-    under = tuple((edge, _number(row.get(f"under{i}")) or 0.0) for i, edge in enumerate(edges)) if shape == "quantile" else ()
-    return Figures(slice_, rows, n, _tidy(row.get("value")) if n else None, deviation=_tidy(row.get("sd")), over=over, under=under)
+    over = (
+        tuple((edge, _number(row.get(f"over{i}")) or 0.0) for i, edge in enumerate(edges))
+        if shape == "quantile"
+        else ()
+    )
+    under = (
+        tuple((edge, _number(row.get(f"under{i}")) or 0.0) for i, edge in enumerate(edges))
+        if shape == "quantile"
+        else ()
+    )
+    return Figures(
+        slice_, rows, n, _tidy(row.get("value")) if n else None, deviation=_tidy(row.get("sd")), over=over, under=under
+    )
 
 
 def _tidy(value: Any) -> float | None:
@@ -290,4 +314,3 @@ def _number(value: Any) -> float | None:
         return None
     number = float(value)
     return None if np.isnan(number) else number
-

@@ -7,13 +7,16 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from analytics.judge import FeedRule, Judge
 from analytics.kpi import Condition, Kpi, Measure
 from data.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ORDERS = 5_000_000
 PARTNERS = 500
@@ -35,7 +38,21 @@ def kpis() -> list[Kpi]:
     ]
     scopes = [(), *[(Condition("channel", "is", channel),) for channel in ("walk_in", "mail_in", "pickup", "onsite")]]
     return [
-        Kpi(f"{name}_{i}", name, "speed", "repair_orders", measure, "closed_at", 28, better, green, red, where, 0.0, GROUPINGS)
+        Kpi(
+            f"{name}_{i}",
+            name,
+            "speed",
+            "repair_orders",
+            measure,
+            "closed_at",
+            28,
+            better,
+            green,
+            red,
+            where,
+            0.0,
+            GROUPINGS,
+        )
         for i, where in enumerate(scopes)
         for name, measure, better, green, red in measures
     ]
@@ -64,7 +81,7 @@ def minimal() -> str:
             f"count(*) FILTER ({test}) AS c{i}",
         ]
     return f"""
-        SELECT partner, country, product, {', '.join(figures)} FROM (
+        SELECT partner, country, product, {", ".join(figures)} FROM (
             SELECT partner, country, product, channel, cost, outcome IN ('not_repaired', 'unrepairable') AS uns,
                 closed_at > promised_at AS late, closed_at <= received_at + INTERVAL 24 HOUR AS within_24h,
                 (epoch(closed_at) - epoch(received_at)) / 3600 AS tat
@@ -90,7 +107,9 @@ def fill(warehouse: Warehouse) -> None:
     hours = "SELECT 'bench', 1, 1, partner, date_trunc('hour', closed_at), min(closed_at) FROM repair_orders"
     con.execute(f"INSERT INTO pulses {hours} GROUP BY partner, date_trunc('hour', closed_at)")
     con.execute("INSERT INTO generations VALUES ('bench', 1, 'repair_orders', 's', '{}', '[]', 1)")
-    con.execute("INSERT INTO batches SELECT 1, 'bench', 1, TIMESTAMP '2026-07-01 12:00:00', max(closed_at), max(closed_at), 1, 1, 0, 0, 0, 0, 0 FROM repair_orders")
+    con.execute(
+        "INSERT INTO batches SELECT 1, 'bench', 1, TIMESTAMP '2026-07-01 12:00:00', max(closed_at), max(closed_at), 1, 1, 0, 0, 0, 0, 0 FROM repair_orders"
+    )
     con.execute("""INSERT OR REPLACE INTO meta VALUES ('folded', '[["bench", 1]]')""")
     con.close()
 
@@ -115,7 +134,10 @@ def run(folder: Path) -> None:
     fill(warehouse)
     warehouse.close()
     out = subprocess.run(
-        [sys.executable, "-c", f"from benchmarks.judging import judge; judge({path!r})"], check=True, capture_output=True, text=True
+        [sys.executable, "-c", f"from benchmarks.judging import judge; judge({path!r})"],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout.split()
     first, seconds, peak = map(float, out[:3])
     con = duckdb.connect(path, read_only=True)

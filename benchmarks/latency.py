@@ -11,9 +11,12 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from playwright.sync_api import sync_playwright
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ORDERS = 20_000
 TRIALS = 40
@@ -97,10 +100,14 @@ def _source(folder: Path) -> sqlite3.Connection:
     rows = []
     for i in range(ORDERS):
         received = now - timedelta(minutes=60 + i)
-        rows.append((f"R{i}", f"partner {i % 20}", _iso(received), _iso(received + timedelta(minutes=50)), _iso(received)))
+        rows.append(
+            (f"R{i}", f"partner {i % 20}", _iso(received), _iso(received + timedelta(minutes=50)), _iso(received))
+        )
     con.executemany("INSERT INTO orders VALUES (?, ?, ?, ?, ?)", rows)
     # two open orders, so that the tile is red and drawn from the beginning
-    con.executemany("INSERT INTO orders VALUES (?, 'partner 1', ?, NULL, ?)", [(f"X{i}", _iso(now), _iso(now)) for i in range(2)])
+    con.executemany(
+        "INSERT INTO orders VALUES (?, 'partner 1', ?, NULL, ?)", [(f"X{i}", _iso(now), _iso(now)) for i in range(2)]
+    )
     con.commit()
     return con
 
@@ -119,7 +126,7 @@ def _watch(url: str, source: sqlite3.Connection) -> list[float]:
             try:
                 page.goto(url)
                 break
-            except Exception:  # noqa: BLE001  # the product is still starting
+            except Exception:  # the product is still starting
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)

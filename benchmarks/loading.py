@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
@@ -13,6 +13,9 @@ import pandas as pd
 from data.loaders import Loader
 from data.settings import load_settings
 from data.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROWS = 1_000_000
 

@@ -110,7 +110,9 @@ def _known_kpis(session: Session, keys: list[str]) -> list[str]:
     known = [kpi.key for kpi in session.settings.kpis]
     for key in keys:
         if key not in known:
-            raise UsageError(f"There is no KPI {key!r}; the catalogue {session.settings.kpis_path} has {', '.join(known)}.")
+            raise UsageError(
+                f"There is no KPI {key!r}; the catalogue {session.settings.kpis_path} has {', '.join(known)}."
+            )
     return keys
 
 
@@ -121,7 +123,9 @@ def parse_moment(text: str | None, session: Session) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise UsageError(f"{text!r} is not an ISO 8601 time; write it like 2026-11-22T14:00 or 2026-11-22T14:00Z.") from error
+        raise UsageError(
+            f"{text!r} is not an ISO 8601 time; write it like 2026-11-22T14:00 or 2026-11-22T14:00Z."
+        ) from error
     zoned = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(session.settings.timezone))
     return zoned.astimezone(UTC)
 
@@ -203,7 +207,11 @@ def quarantine(session: Session, options: dict[str, Any], to: Reporter) -> int:
     if options["json"]:
         to.out(_document({"count": len(rows), "rows": rows}))
     elif rows:
-        to.table("Quarantine", ["source", "file", "row", "reason"], [[str(r[n]) for n in ("source", "file", "row", "reason")] for r in rows])
+        to.table(
+            "Quarantine",
+            ["source", "file", "row", "reason"],
+            [[str(r[n]) for n in ("source", "file", "row", "reason")] for r in rows],
+        )
         to.out(f"{len(rows)} rows. Mend the source or the settings; `quarantine replay` then tries them again.")
     else:
         to.out("The quarantine is empty.")
@@ -228,4 +236,3 @@ COMMANDS: dict[str, Callable[[Session, dict[str, Any], Reporter], int]] = {
     "quarantine": quarantine,
     "quarantine replay": replay,
 }
-

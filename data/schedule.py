@@ -68,7 +68,9 @@ class Engine:
         self._scheduler = BackgroundScheduler(
             timezone=self.session.settings.timezone,
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-            executors={"default": {"type": "threadpool", "max_workers": max(4, len(self.session.settings.sources) + 2)}},
+            executors={
+                "default": {"type": "threadpool", "max_workers": max(4, len(self.session.settings.sources) + 2)}
+            },
         )
         self._thread = threading.Thread(target=self._judging, name="judging", daemon=True)
 
@@ -83,8 +85,11 @@ class Engine:
     def start(self) -> None:
         for source in self.session.settings.sources:
             self._scheduler.add_job(
-                self._load, _trigger(source, self.session.settings.timezone), [source],
-                id=f"load {source.name}", next_run_time=self.session.clock(),
+                self._load,
+                _trigger(source, self.session.settings.timezone),
+                [source],
+                id=f"load {source.name}",
+                next_run_time=self.session.clock(),
             )
         self.every(3600, lambda: self.session.store.prune(self.session.clock()), "housekeeping")
         self.every(BEAT, self._beat, "beat")
@@ -137,8 +142,11 @@ class Engine:
         failing.until = self.session.clock() + timedelta(seconds=pause)
         if not self._stop.is_set():
             self._scheduler.add_job(
-                self._load, DateTrigger(failing.until + timedelta(seconds=0.05)), [source],
-                id=f"retry {source.name}", replace_existing=True,
+                self._load,
+                DateTrigger(failing.until + timedelta(seconds=0.05)),
+                [source],
+                id=f"retry {source.name}",
+                replace_existing=True,
             )
 
     def _judging(self) -> None:

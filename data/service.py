@@ -176,7 +176,9 @@ class Service:
                 to.err(problem)
             return WRONG_INPUT
         if settings.sources != self._session.settings.sources:
-            to.err(f"{settings.path}: its sources differ from those that the running product was started with; start it anew.")
+            to.err(
+                f"{settings.path}: its sources differ from those that the running product was started with; start it anew."
+            )
             return WRONG_INPUT
         code = run_command(request["command"], request["options"], self._session.under(settings), to)
         self._after(request["command"])

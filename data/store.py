@@ -9,7 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, MetaData, Table, create_engine, func, inspect, select, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    create_engine,
+    func,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
@@ -60,9 +73,9 @@ class Store:
     def _migrate(self) -> None:
         """Bring the tables to the newest form; Alembic is only woken where they are not."""
         with self._engine.begin() as con:
-            if inspect(con).has_table("alembic_version"):
-                if con.execute(text("SELECT version_num FROM alembic_version")).scalar() == HEAD:
-                    return
+            known = inspect(con).has_table("alembic_version")
+            if known and con.execute(text("SELECT version_num FROM alembic_version")).scalar() == HEAD:
+                return
             from alembic import command  # noqa: PLC0415  # costs a third of a second and is needed once
             from alembic.config import Config  # noqa: PLC0415
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,6 @@ import duckdb
 import ibis
 import numpy as np
 import pyarrow as pa
-import sqlglot
 from sqlalchemy.engine import make_url
 
 import analytics
@@ -356,7 +356,7 @@ class Reader:
 @lru_cache(maxsize=1)
 def _fingerprint() -> str:
     """Digest the code that expressions are built with, so that none is remembered beyond it."""
-    digest = hashlib.blake2b(f"{ibis.__version__} {sqlglot.__version__}".encode(), digest_size=16)
+    digest = hashlib.blake2b(f"{version('ibis-framework')} {version('sqlglot')}".encode(), digest_size=16)
     for path in sorted(Path(analytics.__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -16,7 +16,9 @@ JEFFREYS = 0.5
 
 def share_above(hits: Any, n: Any, limit: Any) -> Any:
     """P(true share > limit) given `hits` of `n`; Beta(hits + 1/2, n - hits + 1/2) (Brown, Cai, DasGupta 2001)."""
-    return special.betaincc(np.asarray(hits) + JEFFREYS, np.asarray(n) - np.asarray(hits) + JEFFREYS, np.clip(limit, 0.0, 1.0))
+    return special.betaincc(
+        np.asarray(hits) + JEFFREYS, np.asarray(n) - np.asarray(hits) + JEFFREYS, np.clip(limit, 0.0, 1.0)
+    )
 
 
 def mean_above(mean: Any, deviation: Any, n: Any, limit: Any) -> Any:

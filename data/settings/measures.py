@@ -186,7 +186,7 @@ def read_condition(table: Any, columns: Columns, place: Place) -> Condition | No
     return Condition(column, operator, _value(table[operator], column, operator, kind, columns, place.at(operator)))
 
 
-def _value(  # noqa: PLR0917  # all of it says what the value is compared with
+def _value(  # all of it says what the value is compared with
     value: Any, column: str, operator: Operator, kind: Type | None, columns: Columns, place: Place
 ) -> Any:
     if operator == "missing":

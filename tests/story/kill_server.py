@@ -1,6 +1,7 @@
 """Loads on demand, each in a fork of this process, so that a trial does not wait for the imports.
 
-A line of stdin is {"folder", "boundary": [name, how often] or null}; the answers are {"pid"} and, when it ended,
+The first line of stdin names a folder to load here, so that what is only imported at need is imported before the first
+fork; the warehouse is closed then, and its threads with it. Every further line is {"folder", "boundary": [name, how often] or null}; the answers are {"pid"} and, when it ended,
 {"status", "seconds", "seen": [boundaries]}.
 """
 
@@ -39,6 +40,7 @@ def load(folder, boundary):
 
 
 def main():
+    load(Path(sys.stdin.readline().strip()), None)
     for line in sys.stdin:
         request = json.loads(line)
         started = time.perf_counter()

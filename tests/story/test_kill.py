@@ -118,11 +118,15 @@ class Loads:
 
 
 @pytest.fixture(scope="module")
-def loads():
+def loads(tmp_path_factory):
+    warm = tmp_path_factory.mktemp("warm")
+    (warm / "settings.toml").write_text(SETTINGS)
+    write(warm, 0, 60)
     with subprocess.Popen(
         [sys.executable, Path(__file__).with_name("kill_server.py")],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
     ) as process:  # fmt: skip
+        process.stdin.write(f"{warm}\n")
         yield Loads(process)
         process.stdin.close()
         process.wait(20)
