@@ -24,6 +24,8 @@ IBIS_TYPES: dict[Type, str] = {
     "bool": "boolean",
     "time": "timestamp(6)",
 }
+IDENTITY = "decimal(38, 0)"
+"""A digest of 128 bits, kept as a number: such columns are only compared."""
 _PLACE = {
     "source": "string",
     "generation": "int64",
@@ -32,7 +34,7 @@ _PLACE = {
     "file": "string",
     "place": "int64",
 }
-_IDENTITY = {"key": "string", "recorded_at": "timestamp(6)", "id": "binary"}
+_IDENTITY = {"key": "string", "recorded_at": "timestamp(6)", "id": IDENTITY}
 _ARG_MAX: dict[Any, Any] = {}
 
 
@@ -82,7 +84,7 @@ def statement_columns(plan: FoldPlan) -> dict[str, str]:
 
 def event_columns(plan: FoldPlan) -> dict[str, str]:
     """Name the columns of the log of events, with their Ibis types; `same` tells events apart whatever was recorded when."""
-    own = {"same": "binary", "kind": "string", "at": "timestamp(6)"}
+    own = {"same": IDENTITY, "kind": "string", "at": "timestamp(6)"}
     return _PLACE | _IDENTITY | own | {name: IBIS_TYPES[t] for name, t in plan.attributes.items()}
 
 
@@ -234,7 +236,7 @@ def _statement_parts(plan: FoldPlan, newest: ir.Table, moment: Any) -> list[ir.T
 
 
 def _part(plan: FoldPlan, table: ir.Table, names: list[str], t: Any, *, times: bool) -> ir.Table:
-    columns: dict[str, Any] = {"t": t, "same": ibis.null("binary")}
+    columns: dict[str, Any] = {"t": t, "same": table.id}
     for kind in plan.kinds:
         columns[f"{kind}_at"] = table[f"{kind}_at"] if times else ibis.null("timestamp(6)")
     for name, type_ in plan.carried.items():
@@ -245,7 +247,7 @@ def _part(plan: FoldPlan, table: ir.Table, names: list[str], t: Any, *, times: b
 def _event_part(plan: FoldPlan, events: ir.Table, moment: Any) -> ir.Table:
     if moment is not None:
         events = events.filter(events["at"] <= moment, _is_known(events, moment))
-    columns: dict[str, Any] = {"t": events["at"], "same": events.same}
+    columns: dict[str, Any] = {"t": events["at"], "same": events.same.coalesce(events.id)}
     for kind in plan.kinds:
         columns[f"{kind}_at"] = ibis.ifelse(events.kind == kind, events["at"], ibis.null("timestamp(6)"))
     columns |= {name: events[name] for name in plan.carried}
@@ -262,8 +264,7 @@ def _merge(plan: FoldPlan, parts: ir.Table) -> ir.Table:
         columns |= {f"{kind}_at": at.min(), f"{kind}_last_at": at.max()}
     for kind in [kind for kind in plan.fact.repeatable if kind in plan.kinds]:
         happened = parts[f"{kind}_at"].notnull()
-        told = parts.same.nunique(where=happened)
-        columns[f"{kind}_count"] = told + (happened & parts.same.isnull()).sum().coalesce(0)
+        columns[f"{kind}_count"] = parts.same.nunique(where=happened)
     columns |= {name: latest(parts[name], parts.seq) for name in plan.carried}
     every = [parts[f"{kind}_at"] for kind in plan.kinds]
     columns |= {"first_event_at": parts.t.min(), "last_event_at": ibis.greatest(*every).max()}

@@ -127,7 +127,9 @@ class Batch:
         """Stage good canonical rows, with the file of each and its place there."""
         if rows.empty:
             return
-        rows = rows.assign(row=range(self._good, self._good + len(rows)), file=pd.array(files, dtype="str"), place=places)
+        rows = rows.assign(
+            row=range(self._good, self._good + len(rows)), file=pd.array(files, dtype="str"), place=places
+        )
         self._good += len(rows)
         self.con.register("incoming", pa.Table.from_pandas(rows, preserve_index=False))
         select = f"SELECT *, {self._ids(rows)} FROM incoming"
@@ -147,10 +149,12 @@ class Batch:
     def _ids(self, rows: pd.DataFrame) -> str:
         """Digest the identity of a row: its source, key, kind, times and everything mapped, not where it stood."""
         content = sorted(set(rows.columns) - {"row", "file", "place", "recorded_at"})
-        same = ", ".join([f"'{_quoted(self.source.name)}'", *(f'coalesce("{name}"::VARCHAR, chr(1))' for name in content)])
+        same = ", ".join(
+            [f"'{_quoted(self.source.name)}'", *(f'coalesce("{name}"::VARCHAR, chr(1))' for name in content)]
+        )
         whole = f"{same}, coalesce(recorded_at::VARCHAR, chr(1))"
-        digests = f"unhex(md5(concat_ws(chr(31), {whole}))) AS id"
-        return digests + (f", unhex(md5(concat_ws(chr(31), {same}))) AS same" if self._recorded else "")
+        digests = f"md5_number(concat_ws(chr(31), {whole})) AS id"
+        return digests + (f", md5_number(concat_ws(chr(31), {same})) AS same" if self._recorded else "")
 
     @property
     def _recorded(self) -> bool:
@@ -252,7 +256,9 @@ class Batch:
         """Copy what tells something new from the stage into the log; give the number of rows."""
         mine = f"source = '{_quoted(self.source.name)}' AND generation = {self.generation.number}"
         if not self._all_fresh(mine):
-            fresh = _fresh_events(self._log, mine) if self.source.kinds else _fresh_statements(self._log, mine, self._fact)
+            fresh = (
+                _fresh_events(self._log, mine) if self.source.kinds else _fresh_statements(self._log, mine, self._fact)
+            )
             self.con.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {fresh}")
             self._told = "stage s SEMI JOIN fresh f ON s.row = f.row"
         plan = FoldPlan(self._fact, {name: extra.type for name, extra in self.source.extra})
@@ -260,8 +266,6 @@ class Batch:
         present = {row[0] for row in self.con.execute("DESCRIBE stage").fetchall()}
         names = [n for n in wanted if n in present]
         take = [f's."{n}"' for n in names]
-        if self.source.kinds and not self._recorded:
-            names, take = [*names, "same"], [*take, "s.id"]
         into = ", ".join(f'"{n}"' for n in ["source", "generation", "batch", *names])
         row = self.con.execute(
             f"INSERT INTO {self._log} ({into}) SELECT ?, ?, ?, {', '.join(take)} FROM {self._told}",
@@ -293,11 +297,17 @@ class Batch:
             f"CREATE OR REPLACE TEMP TABLE heard AS SELECT partner, date_trunc('hour', moment) AS hour, max(moment) AS last_at, "
             f"min(coalesce(recorded_at, moment)) AS known FROM ({each}) WHERE moment IS NOT NULL GROUP BY ALL"
         )
+        mine = "source = $source AND generation = $generation"
+        here = {"source": self.source.name, "generation": self.generation.number}
+        known = self.con.execute(f"SELECT 1 FROM pulses WHERE {mine} LIMIT 1", here).fetchone() is not None
+        news = (
+            f"WHERE NOT EXISTS (SELECT 1 FROM pulses p WHERE {mine} AND p.hour = h.hour "
+            "AND p.partner IS NOT DISTINCT FROM h.partner AND p.known <= h.known)"
+        )
         self.con.execute(
-            "INSERT INTO pulses SELECT $source, $generation, $batch, partner, hour, known FROM heard h WHERE NOT EXISTS ("
-            "SELECT 1 FROM pulses p WHERE p.source = $source AND p.generation = $generation AND p.hour = h.hour "
-            "AND p.partner IS NOT DISTINCT FROM h.partner AND p.known <= h.known)",
-            {"source": self.source.name, "generation": self.generation.number, "batch": self.number},
+            "INSERT INTO pulses SELECT $source, $generation, $batch, partner, hour, known FROM heard h "
+            + (news if known else ""),
+            here | {"batch": self.number},
         )
 
     def _book(self, stored: int, marks: Mapping[str, str], cursor: str | None) -> None:
@@ -324,9 +334,7 @@ class Batch:
 
     def _follow(self, sources: Sequence[str], stored: int) -> None:
         """Let the facts follow the new rows: only the keys they touch, or all if that is less work."""
-        self.con.execute(
-            f"CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT key FROM {self._told}"
-        )
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT key FROM {self._told}")
         size = self.con.execute(f"SELECT count(*) FROM {self._fact.name}").fetchone()
         most = size is not None and stored > size[0]
         active = active_generations(self.con, sources)
@@ -340,16 +348,14 @@ def _number(con: duckdb.DuckDBPyConnection) -> int:
 
 def _fresh_events(log: str, mine: str) -> str:
     """Select the stage's rows that no row of the log, and no earlier one of the stage, says already."""
-    return (
-        f"SELECT min(row) AS row FROM stage s WHERE NOT EXISTS (SELECT 1 FROM {log} l WHERE {mine} AND l.id = s.id) GROUP BY s.id"
-    )
+    return f"SELECT min(row) AS row FROM stage s WHERE NOT EXISTS (SELECT 1 FROM {log} l WHERE {mine} AND l.id = s.id) GROUP BY s.id"
 
 
 def _fresh_statements(log: str, mine: str, fact: Fact) -> str:
     """Select the versions in the stage that say something new.
 
     A version with a time of record is new unless it is known. Without one the newest batch speaks, as it always does of a
-    snapshot, so a version is new where it differs from the one before it; but a file read again that holds nothing unknown
+    snapshot, so a version is new where it differs from the one before it; but a file read again that holds nothing new
     and ends where the log ends says nothing, even if it passes through older versions on its way.
     """
     order = "batch DESC, row DESC" if fact.snapshot else "recorded_at DESC NULLS LAST, batch DESC, row DESC"

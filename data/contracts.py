@@ -22,14 +22,17 @@ def schema(source: Source, loaded_at: datetime) -> pandera.DataFrameSchema:
     fact = FACTS[source.fact]
     fields = {field.name: field for field in fact.fields}
     mapped = {name for name, _ in source.fields}
-    columns = {name: _column(field) for name, field in fields.items() if name in mapped and (field.choices or _bounded(field))}
+    columns = {
+        name: _column(field) for name, field in fields.items() if name in mapped and (field.choices or _bounded(field))
+    }
     key = " and ".join(name for name in fact.key if name in ("site", "part", "at", "name") or len(fact.key) == 1)
     columns["key"] = pandera.Column(nullable=True, checks=_check(lambda s: s.notna(), f"{key} is missing"))
     latest = pd.Timestamp(loaded_at).tz_convert("UTC").tz_localize(None)
     times = [f"{kind}_at" for kind, _ in source.events] or ["at"]
     for name in (*times, "recorded_at"):
         columns[name] = pandera.Column(
-            nullable=True, checks=_check(lambda s: ~(s > latest), f"{name} {{}} lies in the future; mend the row or its time zone")
+            nullable=True,
+            checks=_check(lambda s: ~(s > latest), f"{name} {{}} lies in the future; mend the row or its time zone"),
         )
     return pandera.DataFrameSchema(columns, checks=_has_time(times))
 
@@ -72,7 +75,9 @@ def _column(field: Field) -> pandera.Column:
         known = ", ".join(field.choices)
         return pandera.Column(
             nullable=True,
-            checks=_check(lambda s: s.isna() | s.isin(field.choices), f"{field.name} '{{}}' is not one of {known}; map it"),
+            checks=_check(
+                lambda s: s.isna() | s.isin(field.choices), f"{field.name} '{{}}' is not one of {known}; map it"
+            ),
         )
     low = -np.inf if field.low is None else field.low
     high = np.inf if field.high is None else field.high

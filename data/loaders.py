@@ -200,7 +200,7 @@ class _Run:
             return None
 
     def _stage_waiting(self, batch: Batch) -> None:
-        """Stage the small files' chunks, those with the same columns of the same types together: mapping costs per chunk, not per row."""
+        """Stage the small files' chunks, those of the same columns and types together: mapping costs per chunk, not per row."""
         alike: dict[tuple[tuple[str, str], ...], list[tuple[str, Chunk]]] = {}
         for name, chunk in self._waiting:
             kinds = tuple((str(column), str(dtype)) for column, dtype in chunk.frame.dtypes.items())
@@ -239,10 +239,7 @@ class _Run:
 
     def replay(self) -> None:
         """Store the quarantined rows that pass by now; under a changed mapping all is read anew, they among it."""
-        if self._source.format == "sql":
-            reload = self._cursor()[1]
-        else:
-            reload = self._marks()[1]
+        reload = self._cursor()[1] if self._source.format == "sql" else self._marks()[1]
         if reload:
             self.pull()
         if not self._loaded.errors:
@@ -290,7 +287,9 @@ class _Run:
         mapped = read_rows(source, frame)
         mapped.frame.index = frame.index[mapped.frame.index]
         gone = {*mapped.frame.index, *frame.index[list(mapped.problems)]}
-        return mapped.frame.drop(index=list(failures(mapped.frame, self._contract))), [i for i in frame.index if i not in gone]
+        return mapped.frame.drop(index=list(failures(mapped.frame, self._contract))), [
+            i for i in frame.index if i not in gone
+        ]
 
     def _batch(self) -> Batch:
         return Batch(self._warehouse, self._source, self._boundary)
@@ -302,12 +301,18 @@ class _Run:
     def _stage(self, batch: Batch, chunks: list[tuple[str, Chunk]]) -> None:
         """Map rows, hold them against the contract, and stage them or reject them with a reason; `chunks` have equal columns."""
         self._boundary("read")
-        frame = pd.concat([chunk.frame for _, chunk in chunks], ignore_index=True) if len(chunks) > 1 else chunks[0][1].frame
+        frame = (
+            pd.concat([chunk.frame for _, chunk in chunks], ignore_index=True)
+            if len(chunks) > 1
+            else chunks[0][1].frame
+        )
         places = np.concatenate([np.asarray(chunk.rows, dtype="int64") for _, chunk in chunks])
         files = np.repeat([name for name, _ in chunks], [len(chunk.frame) for _, chunk in chunks])
         mapped = read_rows(self._source, frame)
         broken = failures(mapped.frame, self._contract)
-        unreadable = [Rejected(name, u.row, u.reason, u.raw, readable=False) for name, chunk in chunks for u in chunk.unreadable]
+        unreadable = [
+            Rejected(name, u.row, u.reason, u.raw, readable=False) for name, chunk in chunks for u in chunk.unreadable
+        ]
         batch.reject(unreadable + _rejected(frame, files, places, mapped.problems | broken))
         good = mapped.frame.drop(index=list(broken)) if broken else mapped.frame
         positions = good.index.to_numpy()
@@ -340,7 +345,7 @@ def _rejected(frame: pd.DataFrame, files: Any, places: Any, reasons: dict[int, s
     positions = sorted(reasons)
     raws = frame.iloc[positions].to_dict(orient="records")
     return [
-        Rejected(str(files[position]), int(places[position]), reasons[position], _raw(raw), readable=True)
+        Rejected(str(files[position]), int(places[position]), reasons[position], _raw(dict(raw)), readable=True)
         for position, raw in zip(positions, raws, strict=True)
     ]
 
@@ -350,8 +355,6 @@ def _written(value: Any) -> str | None:
     return None if value is None else plain(value)
 
 
-def _raw(row: dict[str, Any]) -> str:
+def _raw(row: dict[Any, Any]) -> str:
     cells = {str(name): None if pd.isna(value) else value for name, value in row.items()}
     return orjson.dumps(cells, default=str).decode()
-
-

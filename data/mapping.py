@@ -94,7 +94,8 @@ class _Reader:
         text = self.text(column)
         pattern = self.source.datetime_format
         wall, zoned, bad = _parse_times(text, pattern)
-        wanted = f"a time written like {pattern}" if pattern else "a time in ISO 8601; set datetime_format if it is written otherwise"
+        iso = "a time in ISO 8601; set datetime_format if it is written otherwise"
+        wanted = f"a time written like {pattern}" if pattern else iso
         self.problem(bad, name, text, wanted)
         return self._settle(wall, zoned)
 
@@ -125,7 +126,9 @@ class _Reader:
 
     def integer(self, column: str, name: str) -> Any:
         numbers = self.number(column, name)
-        self.problem(np.isfinite(numbers) & (numbers != np.floor(numbers)), name, as_text(self.frame[column]), "a whole number")
+        self.problem(
+            np.isfinite(numbers) & (numbers != np.floor(numbers)), name, as_text(self.frame[column]), "a whole number"
+        )
         return numbers
 
     def boolean(self, column: str, name: str) -> Any:
@@ -133,7 +136,7 @@ class _Reader:
         if getattr(series.dtype, "kind", "O") in "iuf":
             numbers = self._typed(column).to_numpy("float64", na_value=np.nan)
             self.problem(~np.isnan(numbers) & (numbers != 0) & (numbers != 1), name, as_text(series), "true or false")
-            return pd.array(np.where(np.isnan(numbers), None, numbers == 1), dtype="boolean")
+            return pd.array([None if np.isnan(x) else x == 1 for x in numbers.tolist()], dtype="boolean")
         return self._boolean_text(self.text(column), name)
 
     def _boolean_text(self, text: Any, name: str) -> Any:
@@ -243,7 +246,9 @@ def _key(fact: Fact, source: Source, columns: dict[str, Any]) -> tuple[Any, dict
     key = parts[0]
     for part in parts[1:]:
         key = key.str.cat(part, sep=KEY_SEPARATOR)
-    required = [pd.Series(columns[name]) for name in ("site", "part", "name", "at") if name in fact.key and name in columns]
+    required = [
+        pd.Series(columns[name]) for name in ("site", "part", "name", "at") if name in fact.key and name in columns
+    ]
     absent = np.logical_or.reduce([values.isna().to_numpy() for values in required])
     return key.mask(absent), columns
 
@@ -297,7 +302,7 @@ def _constant(value: Any, kind: Type, length: int) -> Any:
 
 
 def _mask(values: Any) -> Any:
-    return np.asarray(pc.fill_null(values, False).to_numpy(zero_copy_only=False), dtype=bool)  # noqa: FBT003
+    return np.asarray(pc.fill_null(values, False).to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _parse_numbers(text: Any) -> tuple[Any, Any]:

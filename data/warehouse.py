@@ -25,7 +25,7 @@ from sqlalchemy.engine import make_url
 import analytics
 
 from analytics.facts import FACTS, derive, with_bounces
-from analytics.fold import FoldPlan, event_columns, fact_columns, fold, statement_columns
+from analytics.fold import IDENTITY, FoldPlan, event_columns, fact_columns, fold, statement_columns
 from analytics.moments import Template, compile_template
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from analytics.moments import Moments
     from data.settings import Source
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 LOCK_TRIES = 40
 LOCK_PAUSE = 0.25
 """Seconds between tries to open a file that another command holds: ten in all."""
@@ -49,7 +49,7 @@ _SQL_TYPES = {
     "float64": "DOUBLE",
     "boolean": "BOOLEAN",
     "timestamp(6)": "TIMESTAMP",
-    "binary": "BLOB",
+    IDENTITY: "UHUGEINT",
 }
 _BOOKS = """
 CREATE TABLE IF NOT EXISTS meta (name VARCHAR PRIMARY KEY, value VARCHAR);
@@ -388,7 +388,7 @@ def _connect(path: str | None) -> duckdb.DuckDBPyConnection:
     """Open the file; another command may hold it for a moment, so wait a while for it."""
     for attempt in range(LOCK_TRIES):
         try:
-            return duckdb.connect(path or ":memory:", config={"autoinstall_known_extensions": "false"})
+            return duckdb.connect(path or ":memory:", config={"autoinstall_known_extensions": "false", "preserve_insertion_order": "false"})
         except duckdb.IOException as error:
             if "lock" not in str(error).lower():
                 raise WarehouseError(f"{path} cannot be opened: {str(error).splitlines()[0]}") from error

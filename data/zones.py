@@ -49,7 +49,7 @@ def _offsets(zone: str, years: tuple[int, ...]) -> tuple[Any, Any, Any]:
     starts, lows = [], []
     for year in around:
         first, changes = _year(zone, year)
-        if year - 1 not in around:  # the years between hold none of the times, so it does not matter where their changes lie
+        if year - 1 not in around:  # the years left out hold none of the times, nor do the edges of those around them
             if offsets:
                 starts.append(np.datetime64(f"{year:04d}-01-01", "us"))
                 lows.append(starts[-1])

@@ -71,7 +71,9 @@ class Network:
 
     def books(self):
         """Give how many rows each log holds."""
-        tables = [f"{name}_statements" for name in FACTS] + [f"{name}_events" for name, fact in FACTS.items() if fact.kinds]
+        tables = [f"{name}_statements" for name in FACTS] + [
+            f"{name}_events" for name, fact in FACTS.items() if fact.kinds
+        ]
         return {table: self.ask(f"SELECT count(*) FROM {table}")[0][0] for table in tables}
 
     def quarantined(self):

@@ -1,4 +1,5 @@
 """What the facts must be, worked out from the design in plain Python, one key after the other."""
+# ruff: noqa: DTZ001  # the warehouse keeps UTC without a zone, and so do the answers here
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -81,7 +82,10 @@ def _snapshots(rows, moment):
             other = newest.get(said.key)
             if other is None or (said.batch, said.row) > (other.batch, other.row):
                 newest[said.key] = said
-    return {key: {"at": s.at, "first_event_at": s.at, "last_event_at": s.at} | dict(s.attributes) for key, s in newest.items()}
+    return {
+        key: {"at": s.at, "first_event_at": s.at, "last_event_at": s.at} | dict(s.attributes)
+        for key, s in newest.items()
+    }
 
 
 def _add_statement(cases, said, results, known, moment):

@@ -63,11 +63,16 @@ def test_a_negative_cost():
 
 
 def test_a_missing_key():
-    assert judged(source(), id=["", "a", "  "], **{"in": [DAY] * 3}) == {0: "order_id is missing", 2: "order_id is missing"}
+    assert judged(source(), id=["", "a", "  "], **{"in": [DAY] * 3}) == {
+        0: "order_id is missing",
+        2: "order_id is missing",
+    }
 
 
 def test_a_missing_part_of_a_key():
-    given = Source("feed", "stock_levels", "csv", (("site", Mapping("s")), ("part", Mapping("p"))), "UTC", Path(), at="in")
+    given = Source(
+        "feed", "stock_levels", "csv", (("site", Mapping("s")), ("part", Mapping("p"))), "UTC", Path(), at="in"
+    )
     assert judged(given, s=["a", ""], p=["x", "x"], **{"in": [DAY] * 2}) == {1: "site and part and at is missing"}
 
 
@@ -80,7 +85,8 @@ def test_no_time_at_all():
 
 def test_times_of_the_future_are_rejected_wherever_they_say_what_happened():
     given = source(
-        events=(("received", "in"), ("closed", "out")), fields=(("recorded_at", Mapping("rec")), ("promised_at", Mapping("due")))
+        events=(("received", "in"), ("closed", "out")),
+        fields=(("recorded_at", Mapping("rec")), ("promised_at", Mapping("due"))),
     )
     late = "2026-06-01T12:00:00.000001"
     for column, name in {"in": "received_at", "out": "closed_at", "rec": "recorded_at", "due": None}.items():

@@ -1,4 +1,5 @@
 """Loads as a user sees them: where every row went, what is said twice, what is broken, and what a mend brings back."""
+# ruff: noqa: DTZ001  # the warehouse keeps UTC without a zone, and so do the answers here
 
 import gzip
 import json
@@ -95,14 +96,20 @@ def tally(loaded):
 
 # accounting
 
-cells = st.sampled_from(["", "A", "Fixed", "2026-01-05", "2026-01-06T10:00Z", "2099-01-01", "1", "-1", "1,5", "x", "nan"])
+cells = st.sampled_from(
+    ["", "A", "Fixed", "2026-01-05", "2026-01-06T10:00Z", "2099-01-01", "1", "-1", "1,5", "x", "nan"]
+)
 dirty_row = st.lists(cells, min_size=5, max_size=7).map(lambda row: ",".join(f'"{c}"' if "," in c else c for c in row))
 
 
 @QUICK
-@given(files=st.lists(st.lists(dirty_row, max_size=6), min_size=1, max_size=4), shape=st.sampled_from(["case", "event"]))
+@given(
+    files=st.lists(st.lists(dirty_row, max_size=6), min_size=1, max_size=4), shape=st.sampled_from(["case", "event"])
+)
 def test_every_row_read_is_accounted_for(network_of, files, shape):
-    source, columns = (orders("s", "in/*.csv"), COLUMNS) if shape == "case" else (events("s", "in/*.csv"), "id,partner,act,x,at,y")
+    source, columns = (
+        (orders("s", "in/*.csv"), COLUMNS) if shape == "case" else (events("s", "in/*.csv"), "id,partner,act,x,at,y")
+    )
     with network_of(HEAD + source) as live:
         rows = sum(len(lines) for lines in files)
         for number, lines in enumerate(files):
@@ -114,7 +121,10 @@ def test_every_row_read_is_accounted_for(network_of, files, shape):
         assert len(live.quarantined()) == count.quarantined
         assert sum(live.books().values()) == count.stored
         assert sum(live.ask("SELECT coalesce(sum(read), 0) FROM batches")[0]) == rows
-        assert all(" is " in reason or " has " in reason or ":" in reason or "lies" in reason for _, _, reason, _ in live.quarantined())
+        assert all(
+            " is " in reason or " has " in reason or ":" in reason or "lies" in reason
+            for _, _, reason, _ in live.quarantined()
+        )
         facts = live.facts("repair_orders")
         for number, lines in enumerate(files):
             put(live.folder, f"in/copy of {number}.csv", *lines[::-1], columns=columns)
@@ -260,7 +270,9 @@ def test_a_source_that_changes_its_fact(network_of):
     with network_of(HEAD + orders()) as live:
         put(live.folder, "orders/a.csv", order(1))
         live.load("orders")
-        part_orders = HEAD + """
+        part_orders = (
+            HEAD
+            + """
 [[source]]
 name = "orders"
 fact = "part_orders"
@@ -271,6 +283,7 @@ line_id = "id"
 [source.events]
 received = "in"
 """
+        )
         live.under(part_orders)
         live.load("orders")
         assert live.facts("repair_orders") == {}
@@ -287,7 +300,10 @@ def test_an_extra_that_changes_its_type_is_told_and_stops_no_other_source(tmp_pa
     write(tmp_path, orders() + extra.format("number") + orders("more", "more/*.csv"))
     code, document, err = command(tmp_path, "load")
     assert code == 2
-    assert "extra.x of source orders is number but was loaded as text before; give it another name" in document["sources"][0]["error"]
+    assert (
+        "extra.x of source orders is number but was loaded as text before; give it another name"
+        in document["sources"][0]["error"]
+    )
     assert document["sources"][1]["stored"] == 1
     assert "Traceback" not in err
 
@@ -358,7 +374,9 @@ def test_broken_sources_are_told_and_stop_no_others(tmp_path, command):
         (tmp_path / name / "a.csv").write_bytes(content.encode("utf-8", "surrogateescape"))
         os.utime(tmp_path / name / "a.csv", (time.time() - 3600, time.time() - 3600))
         settings_text += orders(name, f"{name}/*.csv")
-    settings_text += orders("nowhere", "nowhere/*.csv") + sql("gone", "sqlite:///gone.db") + sql("text", "sqlite:///good/a.csv")
+    settings_text += (
+        orders("nowhere", "nowhere/*.csv") + sql("gone", "sqlite:///gone.db") + sql("text", "sqlite:///good/a.csv")
+    )
     settings_text += sql("unknown column", "sqlite:///real.db", "SELECT id, nothing FROM orders")
     database(tmp_path / "real.db")
     settings_text += orders("last", "good/*.csv")
@@ -526,7 +544,13 @@ def test_a_changed_query_reads_from_the_beginning(network_of):
 def test_replay_after_time_has_passed(network_of):
     with network_of(HEAD + orders()) as live:
         live.moment[0] = datetime(2026, 1, 10, tzinfo=UTC)
-        put(live.folder, "orders/a.csv", order(1, day="2026-01-10T12:00Z"), order(2, day="2026-01-09"), order(3, cost="x"))
+        put(
+            live.folder,
+            "orders/a.csv",
+            order(1, day="2026-01-10T12:00Z"),
+            order(2, day="2026-01-09"),
+            order(3, cost="x"),
+        )
         assert tally(live.load("orders")) == {"read": 3, "stored": 1, "quarantined": 2}
         assert tally(live.replay("orders")) == {"read": 2, "quarantined": 2}
         live.moment[0] += timedelta(days=1)
@@ -540,7 +564,9 @@ def test_replay_after_time_has_passed(network_of):
 
 
 def test_replay_after_a_mend_of_the_settings(network_of):
-    with network_of(HEAD + orders().replace('outcome = { column = "status", map = { "Fixed" = "repaired" } }', 'outcome = "status"')) as live:
+    with network_of(
+        HEAD + orders().replace('outcome = { column = "status", map = { "Fixed" = "repaired" } }', 'outcome = "status"')
+    ) as live:
         put(live.folder, "orders/a.csv", order(1, status="repaired"), order(2, status="Fixed"))
         assert tally(live.load("orders")) == {"read": 2, "stored": 1, "quarantined": 1}
         live.under(HEAD + orders().replace('"Fixed"', '"repaired" = "repaired", "Fixed"'))
@@ -578,7 +604,7 @@ received = "day"
         assert tally(live.load("db")) == {"read": 1, "quarantined": 1}
         live.moment[0] = datetime(2026, 2, 1, tzinfo=UTC)
         assert tally(live.replay("db")) == {"read": 1, "stored": 1}
-        (key, row), = live.facts("repair_orders").items()
+        ((key, row),) = live.facts("repair_orders").items()
         assert (key, row["partner"], row["fault"], row["outcome"]) == ("12", "None", "1", "repaired")
         assert row["received_at"] == datetime(2026, 1, 5, 10, 0, 0, 500_000)
         assert tally(live.load("db")) == {"read": 1, "duplicate": 1}
@@ -622,7 +648,9 @@ def test_many_small_files_share_batches_and_keep_their_names(network_of):
 
 
 def test_small_files_whose_columns_differ_in_type_are_each_read_as_they_are(network_of):
-    json_source = orders(path="orders/*.json").replace('format = "csv"', 'format = "json"\ndatetime_format = "%Y-%m-%d"')
+    json_source = orders(path="orders/*.json").replace(
+        'format = "csv"', 'format = "json"\ndatetime_format = "%Y-%m-%d"'
+    )
     with network_of(HEAD + json_source) as live:
         (live.folder / "orders").mkdir()
         bodies = [{"id": 1, "cost": 1.5}, {"id": "x", "cost": "2"}, {"id": 3, "cost": 3}, {"id": True, "cost": None}]
@@ -630,4 +658,9 @@ def test_small_files_whose_columns_differ_in_type_are_each_read_as_they_are(netw
             whole = {"partner": "P", "status": None, "in": "2026-01-01", "out": None} | body
             (live.folder / f"orders/{n}.json").write_text(json.dumps([whole]))
         assert tally(live.load("orders")) == {"read": 4, "stored": 4}
-        assert {k: v.get("cost") for k, v in live.facts("repair_orders").items()} == {"1": 1.5, "x": 2.0, "3": 3.0, "true": None}
+        assert {k: v.get("cost") for k, v in live.facts("repair_orders").items()} == {
+            "1": 1.5,
+            "x": 2.0,
+            "3": 3.0,
+            "true": None,
+        }

@@ -1,4 +1,5 @@
 """A source's own rows in canonical names and types, or the reason why not."""
+# ruff: noqa: DTZ001  # the warehouse keeps UTC without a zone, and so do the answers here
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,9 @@ def source(**more):
 def frame(**columns):
     size = max(len(values) for values in columns.values())
     base = {"id": [f"o{n}" for n in range(size)], "in": ["2026-01-15"] * size} | columns
-    return pd.DataFrame({name: v if isinstance(v, pd.Series) else pd.Series(v, dtype="str") for name, v in base.items()})
+    return pd.DataFrame(
+        {name: v if isinstance(v, pd.Series) else pd.Series(v, dtype="str") for name, v in base.items()}
+    )
 
 
 def read(given=None, **columns):
@@ -62,7 +65,9 @@ def test_what_the_settings_list_is_missing_too():
 
 def test_listed_numbers_and_times_are_missing_in_typed_columns_too():
     given = source(
-        fields=(KEY, ("cost", Mapping("cost"))), events=(("received", "in"), ("closed", "out")), missing=("-1", "1900-01-01")
+        fields=(KEY, ("cost", Mapping("cost"))),
+        events=(("received", "in"), ("closed", "out")),
+        missing=("-1", "1900-01-01"),
     )
     out = pd.Series(pd.to_datetime(["1900-01-01", "2026-02-01"]))
     mapped = read(given, cost=pd.Series([-1.0, 5.0]), out=out)
@@ -219,7 +224,9 @@ def test_changes_of_the_clock_are_counted():
 
 
 def test_a_datetime_format():
-    found, mapped = instants(["15/07/2026 10:00", " 15/01/2026 10:00 ", "2026-01-15 10:00"], datetime_format="%d/%m/%Y %H:%M")
+    found, mapped = instants(
+        ["15/07/2026 10:00", " 15/01/2026 10:00 ", "2026-01-15 10:00"], datetime_format="%d/%m/%Y %H:%M"
+    )
     assert found == ["2026-07-15 08:00:00", "2026-01-15 09:00:00"]
     assert mapped.problems == {2: "received_at '2026-01-15 10:00' is not a time written like %d/%m/%Y %H:%M"}
 
@@ -238,14 +245,18 @@ def test_a_date_format_means_local_midnight():
 
 def test_typed_times():
     walls = pd.Series(pd.to_datetime(["2026-07-15 10:00", None]).astype("datetime64[ns]"))
-    mapped = read(source(events=(("received", "in"), ("closed", "id"))), **{"in": walls, "id": ["2026-01-01", "2026-01-02"]})
+    mapped = read(
+        source(events=(("received", "in"), ("closed", "id"))), **{"in": walls, "id": ["2026-01-01", "2026-01-02"]}
+    )
     assert str(mapped.frame["received_at"].tolist()[0]) == "2026-07-15 08:00:00"
     aware = pd.Series(pd.to_datetime(["2026-07-15 10:00"]).tz_localize("America/New_York"))
     assert [str(t) for t in read(**{"in": aware}).frame["received_at"]] == ["2026-07-15 14:00:00"]
 
 
 def test_a_column_of_times_and_texts():
-    mixed = pd.Series([datetime(2026, 7, 15, 10), "2026-07-15 10:00", datetime(2026, 7, 15, 10, tzinfo=UTC)], dtype="object")
+    mixed = pd.Series(
+        [datetime(2026, 7, 15, 10), "2026-07-15 10:00", datetime(2026, 7, 15, 10, tzinfo=UTC)], dtype="object"
+    )
     found = [str(t) for t in read(**{"in": mixed}).frame["received_at"]]
     assert found == ["2026-07-15 08:00:00", "2026-07-15 08:00:00", "2026-07-15 10:00:00"]
 
@@ -274,14 +285,19 @@ def test_a_time_as_text_does_not_depend_on_its_neighbours():
 
 @pytest.mark.parametrize("other", ["2026-01-16", "2026-01-16T10:00", "2026-01-16T10:00:00.5"])
 def test_the_key_of_a_snapshot_does_not_depend_on_its_neighbours(other):
-    given = source(fact="stock_levels", fields=(("site", Mapping("s")), ("part", Mapping("p"))), events=(), at="in", timezone="UTC")
+    given = source(
+        fact="stock_levels", fields=(("site", Mapping("s")), ("part", Mapping("p"))), events=(), at="in", timezone="UTC"
+    )
     key = read(given, s=["a", "a"], p=["x", "x"], **{"in": ["2026-01-15", other]}).frame["key"].tolist()[0]
     assert key == "a\x1fx\x1f2026-01-15 00:00:00.000000"
 
 
 def test_the_key_of_a_tally_is_its_local_day_and_slice():
     given = source(
-        fact="tallies", events=(), at="in", fields=(("name", Mapping("n")), ("partner", Mapping("p")), ("numerator", Mapping("v")))
+        fact="tallies",
+        events=(),
+        at="in",
+        fields=(("name", Mapping("n")), ("partner", Mapping("p")), ("numerator", Mapping("v"))),
     )
     texts = ["2026-01-15T00:30", "2026-01-15", "2026-01-14T23:30Z"]
     keys = read(given, n=["bounce"] * 3, p=["A", "A", "A"], v=["1", "2", "3"], **{"in": texts}).frame["key"].tolist()
@@ -308,7 +324,9 @@ def by_event(kinds):
 
 
 def test_the_first_kind_that_matches_counts_and_others_are_ignored():
-    mapped = read(by_event(KINDS), act=["Test", " Test ", "Test", "Archive", "test", ""], ok=["false", "0", "", "x", "false", ""])
+    mapped = read(
+        by_event(KINDS), act=["Test", " Test ", "Test", "Archive", "test", ""], ok=["false", "0", "", "x", "false", ""]
+    )
     assert column(mapped, "kind") == ["qc_failed", "qc_failed", "qc_passed", "closed"]
     assert mapped.ignored == 2
 

@@ -15,8 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 # all that a load needs, imported before the first fork
-import data.commands
-import data.sources
+import data.commands  # noqa: F401  # a command imports it
 from data.loaders import Loader
 from data.session import Session
 from data.settings import load_settings

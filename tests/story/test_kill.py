@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -78,9 +79,15 @@ def write(folder, first, last):
     for name in ("orders", "log"):
         (folder / name).mkdir(exist_ok=True)
     orders = ["id,partner,cost,in,out"]
-    orders += [f"o{n % 900},P{n % 7},{'x' if n % 50 == 0 else n},2026-01-{n % 28 + 1:02},{'2026-02-01' if n % 3 else ''}" for n in range(first, last)]
+    orders += [
+        f"o{n % 900},P{n % 7},{'x' if n % 50 == 0 else n},2026-01-{n % 28 + 1:02},{'2026-02-01' if n % 3 else ''}"
+        for n in range(first, last)
+    ]
     log = ["id,act,at"]
-    log += [f"o{n % 900},{'good' if n % 9 == 0 else 'bad'},2026-01-{n % 28 + 1:02}T10:{n % 60:02}" for n in range(first, last)]
+    log += [
+        f"o{n % 900},{'good' if n % 9 == 0 else 'bad'},2026-01-{n % 28 + 1:02}T10:{n % 60:02}"
+        for n in range(first, last)
+    ]
     stock = [f"S{n % 9},p{n % 40},2026-01-{n % 28 + 1:02},{n}" for n in range(first, last)]
     (folder / f"orders/{first}.csv").write_text("\n".join(orders) + "\n")
     (folder / f"log/{first}.csv").write_text("\n".join(log) + "\n")
@@ -89,7 +96,10 @@ def write(folder, first, last):
         grown.write("\n".join([*head, *stock]) + "\n")
     with sqlite3.connect(folder / "parts.db") as con:
         con.execute("CREATE TABLE IF NOT EXISTS parts (n INTEGER PRIMARY KEY, line TEXT, day TEXT)")
-        con.executemany("INSERT INTO parts (line, day) VALUES (?, ?)", [(f"l{n}", f"2026-01-{n % 28 + 1:02}") for n in range(first, last)])
+        con.executemany(
+            "INSERT INTO parts (line, day) VALUES (?, ?)",
+            [(f"l{n}", f"2026-01-{n % 28 + 1:02}") for n in range(first, last)],
+        )
     con.close()
 
 
@@ -167,10 +177,16 @@ def undisturbed(loads, fresh):
 def told(folder):
     """Give all that the warehouse says but for the time of day, the logs with the place of every row."""
     queries = {f"{name}_statements": f"SELECT * FROM {name}_statements ORDER BY batch, row" for name in FACTS}
-    queries |= {f"{name}_events": f"SELECT * FROM {name}_events ORDER BY batch, row" for name in FACTS if FACTS[name].kinds}
+    queries |= {
+        f"{name}_events": f"SELECT * FROM {name}_events ORDER BY batch, row" for name in FACTS if FACTS[name].kinds
+    }
     queries |= {name: f"SELECT * FROM {name} ORDER BY key" for name in FACTS}
-    queries["batches"] = 'SELECT source, sum("read"), sum(stored), sum(duplicate), sum(ignored), sum(quarantined) FROM batches GROUP BY 1 ORDER BY 1'
-    queries["quarantine"] = "SELECT source, generation, file, place, reason, raw, closed_at IS NULL FROM quarantine ORDER BY ALL"
+    queries["batches"] = (
+        'SELECT source, sum("read"), sum(stored), sum(duplicate), sum(ignored), sum(quarantined) FROM batches GROUP BY 1 ORDER BY 1'
+    )
+    queries["quarantine"] = (
+        "SELECT source, generation, file, place, reason, raw, closed_at IS NULL FROM quarantine ORDER BY ALL"
+    )
     queries["cursors"] = "SELECT source, generation, value FROM cursors ORDER BY ALL"
     queries["marks"] = "SELECT DISTINCT source, name FROM marks ORDER BY ALL"
     queries["pulses"] = "SELECT source, partner, hour, known FROM pulses ORDER BY ALL"
@@ -181,9 +197,7 @@ def told(folder):
 def killed(fresh, loads, kill):
     restored(fresh)
     status = kill()
-    with duckdb.connect(str(fresh / "w.duckdb")) as con:  # it opens, whatever the process was about
-        con.execute("SELECT count(*) FROM batches").fetchone()
-    loads.whole(fresh)
+    loads.whole(fresh)  # the warehouse opens, whatever the killed process was about
     return status, told(fresh)
 
 
@@ -214,10 +228,8 @@ def test_a_load_killed_at_any_moment_is_made_good(loads, fresh, undisturbed):
         def kill():
             pid = loads.start(fresh)
             time.sleep(chance.random() * seconds)
-            try:
+            with suppress(ProcessLookupError):  # it had ended already
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:  # it had ended already
-                pass
             return loads.end()[0]
 
         status, result = killed(fresh, loads, kill)
@@ -238,10 +250,8 @@ def test_a_first_load_killed_again_and_again_gets_there(tmp_path, loads, fresh):
     for _ in range(8):
         pid = loads.start(tmp_path / "killed")
         time.sleep(chance.random() * seconds)
-        try:
+        with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         loads.end()
     loads.whole(tmp_path / "killed")
     assert told(tmp_path / "killed") == told(tmp_path / "whole"), f"seed {SEED}"
