@@ -268,13 +268,16 @@ def load(
 def board(
     as_of: AsOfOption = None,
     version: Annotated[int | None, typer.Option(help="Print this Board as it was judged.")] = None,
-    kpi: Annotated[list[str] | None, typer.Option(help="Judge only this KPI; may be given several times.")] = None,
+    kpi: Annotated[list[str] | None, typer.Option(help="Judge only this KPI, or several.")] = None,
+    more: Annotated[list[str] | None, typer.Argument(help="Further keys behind --kpi.", metavar="[KEY]...")] = None,
     all_: Annotated[bool, typer.Option("--all", help="Print what is green too.")] = False,
     settings: SettingsOption = None,
     json: JsonOption = False,
 ) -> int:
     """Judge and print the pain points."""
-    options = {"as_of": as_of, "version": version, "kpis": kpi or [], "all": all_, "json": json}
+    if more and not kpi:
+        raise typer.BadParameter(f"{more[0]!r} is no option; write --kpi {more[0]} to judge one KPI")
+    options = {"as_of": as_of, "version": version, "kpis": [*(kpi or []), *(more or [])], "all": all_, "json": json}
     return execute("board", options, settings)
 
 

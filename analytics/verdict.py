@@ -275,7 +275,7 @@ def from_row(kpi: Kpi, row: dict[str, Any], slice_: Slice, edges: list[float]) -
     rows = _number(row.get("rows")) or 0.0
     if shape == "ratio":
         above, below = _tidy(row.get("num")), _tidy(row.get("den"))
-        value = _tidy(above / below) if above is not None and below else None
+        value = above / below if above is not None and below else None
         return Figures(slice_, rows, below or 0.0, value, above, below)
     n = _number(row.get("n")) or 0.0
     if shape == "share":

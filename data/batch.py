@@ -348,7 +348,8 @@ def _number(con: duckdb.DuckDBPyConnection) -> int:
 
 def _fresh_events(log: str, mine: str) -> str:
     """Select the stage's rows that no row of the log, and no earlier one of the stage, says already."""
-    return f"SELECT min(row) AS row FROM stage s WHERE NOT EXISTS (SELECT 1 FROM {log} l WHERE {mine} AND l.id = s.id) GROUP BY s.id"
+    said = f"SELECT 1 FROM {log} l WHERE {mine} AND l.id = s.id"
+    return f"SELECT min(row) AS row FROM stage s WHERE NOT EXISTS ({said}) GROUP BY s.id"
 
 
 def _fresh_statements(log: str, mine: str, fact: Fact) -> str:
