@@ -23,17 +23,15 @@ import pyarrow as pa
 from sqlalchemy.engine import make_url
 
 import analytics
-
 from analytics.facts import FACTS, derive, with_bounces
 from analytics.fold import IDENTITY, FoldPlan, event_columns, fact_columns, fold, statement_columns
 from analytics.moments import Template, compile_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    import ibis.expr.types as ir
     from datetime import timedelta
 
+    import ibis.expr.types as ir
     import pandas as pd
 
     from analytics.moments import Moments
@@ -195,9 +193,14 @@ class Warehouse:
         if self._learned:
             con = self._connection
             con.execute("DELETE FROM templates WHERE fingerprint <> ?", [_fingerprint()])
-            con.executemany("INSERT OR REPLACE INTO templates VALUES (?, ?, ?)", [[n, _fingerprint(), t] for n, t in self._learned.items()])
+            con.executemany(
+                "INSERT OR REPLACE INTO templates VALUES (?, ?, ?)",
+                [[n, _fingerprint(), t] for n, t in self._learned.items()],
+            )
 
-    def refold(self, con: duckdb.DuckDBPyConnection, fact: str, active: Sequence[Generation], touched: str | None) -> None:
+    def refold(
+        self, con: duckdb.DuckDBPyConnection, fact: str, active: Sequence[Generation], touched: str | None
+    ) -> None:
         """Fold the fact anew: for the keys in the table `touched`, or for all where that is None."""
         mine = [g for g in active if g.fact == fact]
         plan = self.plan(con, fact, mine)
@@ -223,7 +226,9 @@ class Warehouse:
         now = {(g.source, g.number) for g in active}
         before = self.folded(con)
         if now != before:
-            facts = dict(con.execute("SELECT DISTINCT source || chr(31) || generation, fact FROM generations").fetchall())
+            facts = dict(
+                con.execute("SELECT DISTINCT source || chr(31) || generation, fact FROM generations").fetchall()
+            )
             for fact in sorted({facts[f"{source}\x1f{number}"] for source, number in now ^ before}):
                 self.refold(con, fact, active, None)
             con.execute("INSERT OR REPLACE INTO meta VALUES ('folded', ?)", [json.dumps(sorted(now))])
@@ -254,7 +259,9 @@ class Reader:
 
     def _is_as_loaded(self) -> bool:
         """Tell whether nothing was loaded that the moment must not see, so that the stored facts serve as they are."""
-        if self.batch < self.newest_batch or {(g.source, g.number) for g in self.active} != self._warehouse.folded(self.con):
+        if self.batch < self.newest_batch or {(g.source, g.number) for g in self.active} != self._warehouse.folded(
+            self.con
+        ):
             return False
         row = self.con.execute("SELECT max(newest_known) FROM batches").fetchone()
         return row is None or row[0] is None or row[0] <= self._now
@@ -327,7 +334,8 @@ class Reader:
         ).fetchall()
         if not FACTS[fact].snapshot:
             rows += self.con.execute(
-                f'SELECT source, generation, max("at") FROM {fact}_events WHERE {seen} AND "at" <= $moment GROUP BY ALL', values
+                f'SELECT source, generation, max("at") FROM {fact}_events WHERE {seen} AND "at" <= $moment GROUP BY ALL',
+                values,
             ).fetchall()
         best: dict[tuple[str, int], Any] = {}
         for source, number, at in rows:
@@ -362,7 +370,9 @@ def _fingerprint() -> str:
     return digest.hexdigest()
 
 
-def active_generations(con: duckdb.DuckDBPyConnection, sources: Sequence[str], batch: int | None = None) -> list[Generation]:
+def active_generations(
+    con: duckdb.DuckDBPyConnection, sources: Sequence[str], batch: int | None = None
+) -> list[Generation]:
     """Give each source's generation that counts at present, or that counted when `batch` was the newest."""
     rows = con.execute(
         "SELECT source, generation, fact, signature, known, told, active_from FROM generations "
@@ -370,7 +380,11 @@ def active_generations(con: duckdb.DuckDBPyConnection, sources: Sequence[str], b
         "QUALIFY row_number() OVER (PARTITION BY source ORDER BY generation DESC) = 1 ORDER BY source",
         [batch, batch],
     ).fetchall()
-    return [Generation(s, n, f, sig, json.loads(k), a, tuple(json.loads(t))) for s, n, f, sig, k, t, a in rows if s in set(sources)]
+    return [
+        Generation(s, n, f, sig, json.loads(k), a, tuple(json.loads(t)))
+        for s, n, f, sig, k, t, a in rows
+        if s in set(sources)
+    ]
 
 
 def naive(moment: datetime) -> datetime:
@@ -388,7 +402,10 @@ def _connect(path: str | None) -> duckdb.DuckDBPyConnection:
     """Open the file; another command may hold it for a moment, so wait a while for it."""
     for attempt in range(LOCK_TRIES):
         try:
-            return duckdb.connect(path or ":memory:", config={"autoinstall_known_extensions": "false", "preserve_insertion_order": "false"})
+            return duckdb.connect(
+                path or ":memory:",
+                config={"autoinstall_known_extensions": "false", "preserve_insertion_order": "false"},
+            )
         except duckdb.IOException as error:
             if "lock" not in str(error).lower():
                 raise WarehouseError(f"{path} cannot be opened: {str(error).splitlines()[0]}") from error

@@ -1,5 +1,5 @@
-import os
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,9 @@ def test_a_row_per_event_with_the_attributes_of_its_trace(tmp_path, source_of, l
     assert "never" in got.frames[0]
 
 
-@pytest.mark.skipif(not REPAIRS.exists() and os.environ.get("CI") != "true", reason="the public repair log lies beside the checkout")
+@pytest.mark.skipif(
+    not REPAIRS.exists() and os.environ.get("CI") != "true", reason="the public repair log lies beside the checkout"
+)
 def test_the_public_repair_log(source_of, load):
     got = load(source_of(str(REPAIRS), format="xes", columns=("case:concept:name", "concept:name")))
     assert len(got.rows) == 11_855
