@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LOG_COLUMNS = ("at", "kind", "key", "source", "generation", "batch", "row", "file", "place", "id", "same")
-_FOLD_COLUMNS = ("recorded_at", "first_event_at", "last_event_at")
+_FOLD_COLUMNS = ("recorded_at", "first_event_at", "last_event_at", "t", "seq", "first", "last", "version", "known_from")
+_SCAN_COLUMNS = (
+    "watermark",
+    "day_index",
+    "day_from",
+    "day_to",
+    "again_at",
+    "again_device",
+    "bounce_known",
+    "rows_total",
+)
 
 
 def read_extra(draft: Draft, name: str) -> Extra:
@@ -24,9 +34,12 @@ def read_extra(draft: Draft, name: str) -> Extra:
     say_no_column(extra.column, place.at("column"))
     if not name.strip():
         place.say("the column has no name", 'write e.g. made_sla = { column = "made_sla" }')
+    elif not name.isidentifier():
+        place.say("the column has no plain name", "use letters, digits and _ only")
     if fact is not None:
         taken = {
-            known.casefold() for known in (*column_types(fact.name), *field_types(fact), *_LOG_COLUMNS, *_FOLD_COLUMNS)
+            known.casefold()
+            for known in (*column_types(fact.name), *field_types(fact), *_LOG_COLUMNS, *_FOLD_COLUMNS, *_SCAN_COLUMNS)
         }
         if name.casefold() in taken:
             mend = "map it in [source.fields]" if name in field_types(fact) else "choose another name"

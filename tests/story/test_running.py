@@ -231,6 +231,7 @@ def test_it_stops_within_ten_seconds_while_somebody_listens_and_starts_again_aft
     wait_for(
         lambda: value(board(running)) == 10 and all(s["error"] is None for s in board(running)["sources"]), network
     )
+    time.sleep(7)  # until it judged again, and found that nothing had changed
     with urllib.request.urlopen(f"{running.url}/api/board/stream", timeout=5) as stream:  # noqa: S310  # our own server
         stream.readline()
         running.send_signal(signal.SIGTERM)
