@@ -14,7 +14,7 @@ import pytest
 import app
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 40.0
+PATIENCE = 30.0
 SETTINGS = """
 [network]
 name = "Acme"
@@ -68,8 +68,9 @@ pain = "waits"
 
 
 @pytest.fixture
-def network(tmp_path):
-    (tmp_path / "settings.toml").write_text(SETTINGS)
+def network(tmp_path, request):
+    quiet = getattr(request, "param", None) == "quiet"
+    (tmp_path / "settings.toml").write_text(SETTINGS.partition('[[source]]\nname = "broken"')[0] if quiet else SETTINGS)
     (tmp_path / "kpis.toml").write_text(KPIS)
     rows = [f"o{n},{'Ann' if n % 3 else 'Bob'},{n},2026-01-{n + 1:02},2026-02-01" for n in range(9)]
     (tmp_path / "orders.csv").write_text("\n".join(["id,partner,cost,in,out", *rows, "bad,Ann,x,2026-01-01,"]) + "\n")
@@ -225,23 +226,21 @@ def finish(process):
     return process.returncode, out, err
 
 
-def test_it_stops_within_ten_seconds_while_somebody_listens_and_starts_again_after_a_kill(network, running, command):
-    (network / "nowhere").mkdir()
-    (network / "nowhere/a.csv").write_text("id,in\nx1,2026-01-01\n")
-    wait_for(
-        lambda: value(board(running)) == 10 and all(s["error"] is None for s in board(running)["sources"]), network
-    )
-    time.sleep(7)  # until it judged again, and found that nothing had changed
+@pytest.mark.parametrize("network", ["quiet"], indirect=True)
+def test_it_stops_while_somebody_listens_and_has_its_board_again_at_once_when_nothing_has_changed(
+    network, running, command
+):
+    wait_for(lambda: value(board(running)) == 9, network)
     with urllib.request.urlopen(f"{running.url}/api/board/stream", timeout=5) as stream:  # noqa: S310  # our own server
         stream.readline()
         running.send_signal(signal.SIGTERM)
         assert running.wait(10) == 0
     again = start(network, "run", "--port", running.url.rpartition(":")[2])
     try:
-        wait_for(lambda: again.poll() is not None or value(board(running)) == 10, network)
+        wait_for(lambda: again.poll() is not None or value(board(running)) == 9, network)
     finally:
         again.kill()
         _, said = again.communicate(timeout=PATIENCE)
     assert again.returncode == -signal.SIGKILL, said
-    code, document, err = command(network, "board", "--all")
-    assert (code, value(document)) == (0, 10), err
+    code, document, err = command(network, "board", "--all")  # the socket of the one that was killed is in nobody's way
+    assert (code, value(document)) == (0, 9), err
