@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
@@ -175,15 +175,17 @@ class Batch:
         cursor: str | None = None,
         activate: bool = True,
         released: Sequence[int] = (),
+        anew: Sequence[str] = (),
     ) -> None:
         """Store everything in one transaction: rows, facts, quarantine, the books, and how far the source was read.
 
         `activate` makes the rows' generation count if it does not yet: a reload under a new mapping is activated by its
-        last batch, so that old and new rows are never mixed. `released` are quarantined rows that this batch holds again.
+        last batch, so that old and new rows are never mixed. `released` are quarantined rows that this batch holds again,
+        `anew` files read before and now as a whole again.
         """
         try:
             with self._warehouse.writer(self.con):
-                self._store(sources, loaded_at, marks or {}, cursor, activate=activate, released=released)
+                self._store(sources, loaded_at, marks or {}, cursor, activate=activate, released=released, anew=anew)
         except _NothingNewError:
             return
         self._boundary("committed")
@@ -197,6 +199,7 @@ class Batch:
         *,
         activate: bool,
         released: Sequence[int],
+        anew: Sequence[str],
     ) -> None:
         self._loaded_at = naive(loaded_at)
         self.generation = open_generation(self.con, self.source)
@@ -210,7 +213,7 @@ class Batch:
         active = self.generation.active_from is not None
         if active and not (stored or marks or released or self._rejected or self._moves(cursor)):
             raise _NothingNewError
-        self._quarantine(released)
+        self._quarantine(released, anew)
         if activate and not active:
             self._activate(sources)
         elif stored and active:
@@ -228,21 +231,31 @@ class Batch:
         ).fetchone()
         return cursor is not None and (known is None or known[0] != cursor)
 
-    def _quarantine(self, released: Sequence[int]) -> None:
-        """Put rejected rows into quarantine; one that lies there already, from the same place with the same text, stays one."""
-        here = [self.source.name, self.generation.number]
+    def _quarantine(self, released: Sequence[int], anew: Sequence[str]) -> None:
+        """Put rejected rows into quarantine, and close what was mended.
+
+        A row that lies there already, from the same place with the same text, stays one. What a file that was read anew does
+        not hold any more was mended in it.
+        """
         for identity in released:
             self._close("id = ?", [identity], f"stored by batch {self.number}")
-        if not self._rejected:
-            return
-        frame = pd.DataFrame([asdict(r) for r in self._rejected])
-        self.con.register("rejects", pa.Table.from_pandas(frame, preserve_index=False))
+        frame = pd.DataFrame([asdict(r) for r in self._rejected], columns=[each.name for each in fields(Rejected)])
+        types = {"file": "str", "place": "int64", "reason": "str", "raw": "str", "readable": "bool"}
+        self.con.register("rejects", pa.Table.from_pandas(frame.astype(types), preserve_index=False))
+        same = "q.file = r.file AND q.place = r.place AND q.raw = r.raw AND q.reason = r.reason"
+        here = {"source": self.source.name, "generation": self.generation.number}
+        mine = "q.source = $source AND q.generation = $generation AND q.closed_at IS NULL"
+        if anew:
+            self.con.execute(
+                "UPDATE quarantine AS q SET closed_at = $at, closed = 'mended in the file' "
+                f"WHERE {mine} AND list_contains($anew, q.file) AND NOT EXISTS (SELECT 1 FROM rejects r WHERE {same})",
+                here | {"at": self._loaded_at, "anew": list(anew)},
+            )
         self.con.execute(
             "INSERT INTO quarantine SELECT (SELECT coalesce(max(id), 0) FROM quarantine) + row_number() OVER (), "
             "$source, $generation, $batch, file, place, reason, raw, $at, readable, NULL, NULL FROM rejects r "
-            "WHERE NOT EXISTS (SELECT 1 FROM quarantine q WHERE q.source = $source AND q.generation = $generation "
-            "AND q.file = r.file AND q.place = r.place AND q.raw = r.raw AND q.reason = r.reason AND q.closed_at IS NULL)",
-            {"source": here[0], "generation": here[1], "batch": self.number, "at": self._loaded_at},
+            f"WHERE NOT EXISTS (SELECT 1 FROM quarantine q WHERE {mine} AND {same})",
+            here | {"batch": self.number, "at": self._loaded_at},
         )
         self.con.unregister("rejects")
 

@@ -160,7 +160,8 @@ class _Run:
                 # under a changed mapping the old rows count until the last file was tried, unless it is worth trying again
                 complete = group is (groups or [group])[-1] and self._loaded.permanent and read
                 if done or complete:
-                    self._commit(batch, marks=done, activate=complete or not reload)
+                    anew = [file.name for file in group if file.name in done and file.name in marks and not file.grown]
+                    self._commit(batch, marks=done, anew=anew, activate=complete or not reload)
 
     def _marks(self) -> tuple[dict[str, FileMark], bool]:
         """Give what is remembered of the files, and whether an older mapping's rows are what counts as yet."""

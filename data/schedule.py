@@ -63,6 +63,7 @@ class Engine:
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._document = self._last_document()
+        self._published = False
         self._sound = True
         self._since = time.monotonic()
         self._scheduler = BackgroundScheduler(
@@ -169,10 +170,13 @@ class Engine:
         with self.session.warehouse.reader(self.session.names, moment) as view:
             board = self._judge.board(view, moment, 0, past(self._document), dict(self.errors))
         document = as_json(board)
-        if self._document.get("version") is None or not same_picture(document, self._document):
-            stored = self.session.store.add(moment, board.batch, live=True, document=document)
-            self._document = stored.document
-            self.publish(replace(board, version=stored.version))
+        changed = self._document.get("version") is None or not same_picture(document, self._document)
+        if changed:
+            self._document = self.session.store.add(moment, board.batch, live=True, document=document).document
+        # after a restart the Board of an unchanged network is the one stored before, and still has to be shown
+        if changed or not self._published:
+            self.publish(replace(board, version=int(str(self._document["version"]))))
+            self._published = True
         self.beat(self.session.clock())
 
 

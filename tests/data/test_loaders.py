@@ -184,6 +184,16 @@ def test_a_file_read_anew_does_not_repeat_its_quarantine(network_of):
         assert len(live.quarantined()) == 1
 
 
+def test_a_row_mended_in_its_file_leaves_the_quarantine(network_of):
+    with network_of(HEAD + orders()) as live:
+        put(live.folder, "orders/a.csv", order(1), order(2, cost="x"), order(3, cost="y"))
+        put(live.folder, "orders/b.csv", order(4, cost="z"))
+        live.load("orders")
+        put(live.folder, "orders/a.csv", order(1), order(2, cost="20"), order(3, cost="y"))
+        assert tally(live.load("orders")) == {"read": 3, "stored": 1, "duplicate": 1, "quarantined": 1}
+        assert sorted(row[:2] for row in live.quarantined()) == [("orders/a.csv", 4), ("orders/b.csv", 2)]
+
+
 def test_a_correction_replaces_and_a_cleared_time_withdraws(network_of):
     with network_of(HEAD + orders()) as live:
         put(live.folder, "orders/1.csv", order(1, out="2026-01-09"))
