@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +83,11 @@ def times_array(values: Sequence[Any]) -> Any:
     aware = {moment.utcoffset() is not None for moment in moments if moment is not None}
     if len(aware) > 1:
         raise TypeError("some times carry a zone and some do not")
-    return pa.array(moments, pa.timestamp("us", tz="UTC" if aware == {True} else None))
+    if aware != {True}:
+        return pa.array(moments, pa.timestamp("us"))
+    # converted here, because pyarrow drops zones where PYARROW_IGNORE_TIMEZONE is set, and libraries set it
+    utc = [None if moment is None else moment.astimezone(UTC).replace(tzinfo=None) for moment in moments]
+    return pa.array(utc, pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
 
 
 def as_text(value: Any) -> str | None:
