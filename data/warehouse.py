@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from data.settings import Source
 
 SCHEMA_VERSION = "2"
+_COMPILED: dict[str, str] = {}
+"""What this process has compiled, by the digest of all that it depends on: another warehouse need not compile it again."""
 LOCK_TRIES = 40
 LOCK_PAUSE = 0.25
 """Seconds between tries to open a file that another command holds: ten in all."""
@@ -184,7 +186,9 @@ class Warehouse:
         if key not in self._templates:
             name = hashlib.blake2b(f"{_fingerprint()}{key!r}".encode(), digest_size=16).hexdigest()
             if name not in self._remembered:
-                self._remembered[name] = compile_template(build).dump()
+                if name not in _COMPILED:
+                    _COMPILED[name] = compile_template(build).dump()
+                self._remembered[name] = _COMPILED[name]
                 self._learned[name] = self._remembered[name]
             self._templates[key] = Template.load(self._remembered[name])
         return self._templates[key]
