@@ -118,11 +118,6 @@ class Batch:
     def __exit__(self, *_: object) -> None:
         self.con.close()
 
-    @property
-    def size(self) -> int:
-        """The number of rows staged so far."""
-        return self._good
-
     def add(self, rows: pd.DataFrame, files: Any, places: Any) -> None:
         """Stage good canonical rows, with the file of each and its place there."""
         if rows.empty:
