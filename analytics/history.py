@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import ibis
+import numpy as np
 import pandas as pd
 
 from analytics.kpi import SMALL
@@ -15,7 +16,7 @@ from analytics.measure import Scan, among, figures, rows_of, scans, scope, slice
 from analytics.verdict import from_row, level_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     import ibis.expr.types as ir
@@ -129,61 +130,121 @@ class Archive:
         named = {kpi.key: kpi for kpi in kpis}
         today = moment.astimezone(zone).date().isoformat()
         points: dict[tuple[str, Slice], Points] = {}
-        wanted: dict[Scan, list[Slice]] = defaultdict(list)
-        scans_ = {(kpi.key, frozenset(scan.by)): (scan, kpi) for scan in scans(kpis) for kpi in scan.kpis}
+        wanted: dict[tuple[str, frozenset[str]], list[Slice]] = defaultdict(list)
+        current = {(r.kpi, r.slice): (today, r.value) for r in drawn}
         for reading in drawn:
             identity = (reading.kpi, reading.slice)
             if named[reading.kpi].day == "snapshot" or SMALL in dict(reading.slice).values():
                 continue
             kept = self._kept.get(identity)
             if kept and moment - kept[0] < self.fresh_for and kept[1][-1][0] == today:
-                points[identity] = (*kept[1][:-1], (today, reading.value))
+                points[identity] = (*kept[1][:-1], current[identity])
             else:
-                scan, kpi = scans_[reading.kpi, frozenset(dict(reading.slice))]
-                wanted[replace(scan, kpis=(kpi,))].append(reading.slice)
-        for scan, slices in wanted.items():
+                wanted[reading.kpi, frozenset(dict(reading.slice))].append(reading.slice)
+        for scan in _shared(kpis):
+            slices = {kpi.key: wanted[kpi.key, frozenset(scan.by)] for kpi in scan.kpis}
+            if not any(slices.values()):
+                continue
             found = _points(view, scan, slices, tuple(f.name for f in feeds if f.fact == scan.fact), moment, zone)
+            found = {identity: (*each[:-1], current[identity]) for identity, each in found.items()}
             self._kept |= {identity: (moment, each) for identity, each in found.items()}
             points |= found
         return Past(points, named, moment, zone)
 
 
+def _shared(kpis: Sequence[Kpi]) -> list[Scan]:
+    """Sort KPIs into the scans that answer their histories: what adds up over days together, quantiles together."""
+    groups: dict[tuple[Scan, bool, float], list[Kpi]] = defaultdict(list)
+    for scan in scans(kpis):
+        for kpi in scan.kpis:
+            groups[replace(scan, kpis=()), _adds_up(kpi), kpi.matures_days].append(kpi)
+    return [replace(scan, kpis=tuple(members)) for (scan, _, _), members in groups.items()]
+
+
+def _adds_up(kpi: Kpi) -> bool:
+    """Tell whether the figure of a window follows from figures of its days."""
+    return kpi.measure.shape != "quantile"
+
+
 def _points(
-    view: View, scan: Scan, slices: list[Slice], sources: tuple[str, ...], moment: datetime, zone: ZoneInfo
+    view: View,
+    scan: Scan,
+    slices: Mapping[str, list[Slice]],
+    sources: tuple[str, ...],
+    moment: datetime,
+    zone: ZoneInfo,
 ) -> dict[tuple[str, Slice], Points]:
     days = [moment.astimezone(zone).date() - timedelta(days=back) for back in reversed(range(DAYS))]
-    windows = [window(datetime(day.year, day.month, day.day, 12, tzinfo=zone), scan.window_days, zone) for day in days]
-    table = view.fact(scan.fact, bounces=scan.bounces)
+    windows = [_window(day, scan, zone) for day in days]
+    # what adds up is counted once per stretch of time that lies in the same windows, and summed afterwards
+    cuts = sorted({edge for each in windows for edge in each})
+    parts = list(itertools.pairwise(cuts)) if _adds_up(scan.kpis[0]) else windows
     calendar = view.put(
-        f"days_{scan.window_days}",
-        pd.DataFrame(
-            {
-                "day_index": range(DAYS),
-                "day_from": [_bare(a) for a, _ in windows],
-                "day_to": [_bare(b) for _, b in windows],
-            }
-        ),
-        {"day_index": "int64", "day_from": "timestamp(6)", "day_to": "timestamp(6)"},
+        f"days_{len(parts)}",
+        pd.DataFrame({"_part": range(len(parts)), "_from": [a for a, _ in parts], "_to": [b for _, b in parts]}),
+        {"_part": "int64", "_from": "timestamp(6)", "_to": "timestamp(6)"},
     )
-    times = {"from": windows[0][0], "to": windows[-1][1]} | {
-        f"watermark:{name}": at for name, at in view.watermarks().items()
-    }
+    table = view.fact(scan.fact, bounces=scan.bounces)
+    times = stored(
+        {"from": windows[0][0].replace(tzinfo=UTC), "to": windows[-1][1].replace(tzinfo=UTC)}
+        | {f"watermark:{name}": at for name, at in view.watermarks().items()}
+    )
+    every = dict.fromkeys(slice_ for each in slices.values() for slice_ in each)
     rows = view.ask(
         ("history", scan, sources),
         lambda m: _daily(scan, table, calendar, sources, m),
-        stored(times),
-        [slice_text(scan.by, slice_) for slice_ in slices],
+        times,
+        [slice_text(scan.by, slice_) for slice_ in every],
     )
-    kpi = scan.kpis[0]
-    values: dict[Slice, dict[int, float | None]] = defaultdict(dict)
-    for found_row in rows.to_dict(orient="records"):
-        record = {str(name): value for name, value in found_row.items()}
-        slice_ = tuple(sorted((name, str(record[name])) for name in scan.by))
-        values[slice_][record["day_index"]] = from_row(kpi, record, slice_, []).value
+    named = [day.isoformat() for day in days]
+    spans = [_parts_of(each, parts) for each in windows]
     return {
-        (kpi.key, slice_): tuple((day.isoformat(), found.get(i)) for i, day in enumerate(days))
-        for slice_, found in values.items()
+        (kpi.key, slice_): tuple(zip(named, values, strict=True))
+        for kpi, slice_, values in _windows(scan, rows, len(parts), spans, slices)
     }
+
+
+def _window(day: date, scan: Scan, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Give the window that ended on a day, as the warehouse keeps times; of its rows, those that had matured by then."""
+    start, end = window(datetime(day.year, day.month, day.day, 12, tzinfo=zone), scan.window_days, zone)
+    matures = timedelta(days=scan.kpis[0].matures_days)
+    ripe = end - matures + timedelta(microseconds=1) if matures else end
+    return _bare(start), max(_bare(ripe), _bare(start))
+
+
+def _parts_of(window_: tuple[datetime, datetime], parts: Sequence[tuple[datetime, datetime]]) -> slice:
+    """Give the run of parts of time that make up a window; none for an empty one."""
+    if window_ in parts:
+        return slice(parts.index(window_), parts.index(window_) + 1)
+    inside = [i for i, (a, b) in enumerate(parts) if window_[0] <= a and b <= window_[1]]
+    return slice(inside[0], inside[-1] + 1) if inside else slice(0, 0)
+
+
+def _windows(
+    scan: Scan, rows: pd.DataFrame, parts: int, spans: Sequence[slice], slices: Mapping[str, list[Slice]]
+) -> Iterator[tuple[Kpi, Slice, list[float | None]]]:
+    """Give, per KPI and slice wanted, the figure of each window, added up from its parts."""
+    by = sorted(scan.by)
+    texts = [tuple(map(str, values)) for values in rows[by].itertuples(index=False)]
+    line = {values: i for i, values in enumerate(dict.fromkeys(texts))}
+    places = np.array([line[values] for values in texts], dtype=int), rows["_part"].to_numpy(dtype=int)
+    for position, kpi in enumerate(scan.kpis):
+        sums: dict[str, Any] = {}
+        for name in (name for name in rows.columns if name.startswith(f"k{position}_")):
+            grid = np.full((len(line), parts), np.nan)
+            grid[places] = rows[name].to_numpy(dtype=float, na_value=np.nan)
+            sums[name.removeprefix(f"k{position}_")] = [_total(grid[:, span]) for span in spans]
+        for slice_ in slices[kpi.key]:
+            i = line.get(tuple(value for _, value in slice_))
+            if i is None:
+                continue
+            figures_ = [{name: each[d][i] for name, each in sums.items()} for d in range(len(spans))]
+            yield kpi, slice_, [from_row(kpi, each, slice_, []).value for each in figures_]
+
+
+def _total(part: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Add up what is known of each line; nothing known adds up to nothing."""
+    return part[:, 0] if part.shape[1] == 1 else np.nansum(part, axis=1)
 
 
 def _bare(at: datetime | None) -> datetime:
@@ -192,20 +253,16 @@ def _bare(at: datetime | None) -> datetime:
 
 
 def _daily(scan: Scan, facts: ir.Table, calendar: ir.Table, sources: Sequence[str], moments: Moments) -> ir.Table:
-    """Build the figures per slice and day: a row belongs to every day whose window holds it."""
-    kpi = scan.kpis[0]
+    """Build the figures per slice and part of time: a row belongs to every part that holds it."""
     rows = rows_of(scan, facts, sources, moments)
     if scan.by:
         rows = rows.filter(among(rows, scan.by, moments))
-    day = rows[kpi.day]
-    # a day of the past knew only what had matured by then
-    ripe = (
-        calendar.day_to - ibis.interval(seconds=round(kpi.matures_days * 86400))
-        if kpi.matures_days
-        else calendar.day_to
-    )
-    rows = rows.inner_join(calendar, [day >= calendar.day_from, day < calendar.day_to, day <= ripe])
+    day = rows[scan.day]
+    rows = rows.inner_join(calendar, [day >= calendar["_from"], day < calendar["_to"]])
     wanted = {
-        name: e for name, e in figures(kpi, rows, scope(kpi, rows)).items() if not name.startswith(("over", "under"))
+        f"k{position}_{name}": expression
+        for position, kpi in enumerate(scan.kpis)
+        for name, expression in figures(kpi, rows, scope(kpi, rows)).items()
+        if not name.startswith(("over", "under", "sd", "rows"))
     }
-    return rows.group_by([*scan.by, "day_index"]).agg(**wanted)
+    return rows.group_by([*scan.by, "_part"]).agg(**wanted)

@@ -158,9 +158,9 @@ def figures(kpi: Kpi, rows: ir.Table, inside: Any) -> dict[str, Any]:
     known = inside & column.notnull()
     basic = {"rows": inside.sum(), "n": known.sum()}
     if measure.shape == "sum":
-        return basic | {"value": column.sum(where=known)}
+        return basic | {"num": column.sum(where=known)}
     if measure.shape == "mean":
-        return basic | {"value": column.mean(where=known), "sd": column.std(where=known, how="sample")}
+        return basic | {"num": column.sum(where=known), "sd": column.std(where=known, how="sample")}
     beyond = {
         f"{side}{i}": (known & (column > edge if side == "over" else column < edge)).sum()
         for side in ("over", "under")

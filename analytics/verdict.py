@@ -284,19 +284,15 @@ def from_row(kpi: Kpi, row: dict[str, Any], slice_: Slice, edges: list[float]) -
     if shape == "count":
         hits = _number(row.get("num")) or 0.0
         return Figures(slice_, rows, hits, hits if n else None)
-    over = (
-        tuple((edge, _number(row.get(f"over{i}")) or 0.0) for i, edge in enumerate(edges))
-        if shape == "quantile"
-        else ()
+    if shape != "quantile":
+        total = _number(row.get("num"))
+        value = None if total is None or not n else _tidy(total / n if shape == "mean" else total)
+        return Figures(slice_, rows, n, value, deviation=_tidy(row.get("sd")))
+    over, under = (
+        tuple((edge, _number(row.get(f"{side}{i}")) or 0.0) for i, edge in enumerate(edges))
+        for side in ("over", "under")
     )
-    under = (
-        tuple((edge, _number(row.get(f"under{i}")) or 0.0) for i, edge in enumerate(edges))
-        if shape == "quantile"
-        else ()
-    )
-    return Figures(
-        slice_, rows, n, _tidy(row.get("value")) if n else None, deviation=_tidy(row.get("sd")), over=over, under=under
-    )
+    return Figures(slice_, rows, n, _tidy(row.get("value")) if n else None, over=over, under=under)
 
 
 def _tidy(value: Any) -> float | None:

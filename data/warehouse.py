@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import ibis
-import numpy as np
 import pyarrow as pa
 from sqlalchemy.engine import make_url
 
@@ -352,17 +351,21 @@ class Reader:
 
         Columns: source, partner, hour (UTC without a zone).
         """
-        rows = self.con.execute(
-            "WITH heard AS (SELECT source, generation, partner, hour FROM pulses WHERE batch <= $batch "
-            "AND hour <= $moment AND known <= $moment) "
-            "SELECT DISTINCT source, generation, partner, hour FROM heard "
-            "JOIN (SELECT source, generation, max(hour) AS newest FROM heard GROUP BY ALL) USING (source, generation) "
+        return self.con.execute(
+            "WITH current AS (SELECT unnest($sources::VARCHAR[]) AS source, unnest($numbers::BIGINT[]) AS generation), "
+            "heard AS (SELECT source, partner, hour FROM pulses SEMI JOIN current USING (source, generation) "
+            "WHERE batch <= $batch AND hour <= $moment AND known <= $moment) "
+            "SELECT DISTINCT source, partner, hour FROM heard "
+            "JOIN (SELECT source, max(hour) AS newest FROM heard GROUP BY ALL) USING (source) "
             "WHERE hour >= newest - $look_back AND partner IS NOT NULL",
-            {"batch": self.batch, "moment": self._now, "look_back": look_back},
+            {
+                "sources": [g.source for g in self.active],
+                "numbers": [g.number for g in self.active],
+                "batch": self.batch,
+                "moment": self._now,
+                "look_back": look_back,
+            },
         ).df()
-        current = {(g.source, g.number) for g in self.active}
-        keep = np.array([pair in current for pair in zip(rows["source"], rows["generation"], strict=True)], dtype=bool)
-        return rows.loc[keep, ["source", "partner", "hour"]]
 
 
 @lru_cache(maxsize=1)
