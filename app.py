@@ -203,12 +203,13 @@ def run(
 
 def serve(settings: Settings, port: int) -> int:
     """Run the whole product in this process until SIGTERM or SIGINT."""
-    from data.schedule import Engine  # noqa: PLC0415  # the other commands start a second faster without the web
+    from data.inbox import Inbox  # noqa: PLC0415  # the other commands start a second faster without the web
+    from data.schedule import Engine  # noqa: PLC0415
     from layouts.feed import BoardFeed  # noqa: PLC0415
     from layouts.web import Server, build_app  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("apscheduler", "alembic", "uvicorn.access"):
+    for chatty in ("apscheduler", "alembic", "uvicorn.access", "httpx", "httpcore"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     if is_running(socket_folder(settings)):
         raise SettingsError([f"{settings.path}: Painpoint is running on this store already; stop that one first."])
@@ -217,9 +218,10 @@ def serve(settings: Settings, port: int) -> int:
     feed = BoardFeed()
     engine = Engine(session, feed.publish, feed.beat)
     service = Service(session, lambda _: engine.wake())
+    inbox = Inbox(session, engine.wake)
     if (settings.path.absolute().parent / "systems").is_dir():
         _play_demo(settings.path.absolute().parent, engine)
-    web = build_app(feed, title=settings.network, public_url=settings.public_url, clock=clock)
+    web = build_app(feed, title=settings.network, public_url=settings.public_url, clock=clock, door=inbox)
     server = Server(web, host=settings.web_host, port=port, log_level="warning")
     service.start()
     engine.start()
@@ -231,6 +233,7 @@ def serve(settings: Settings, port: int) -> int:
         server.run(sockets=[door])
     finally:
         service.stop()
+        inbox.close()
         engine.stop()
         session.close()
     return DONE if server.started else FAILED

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pandas as pd
 
-from analytics.history import stored, window
+from analytics.history import lay_windows, stored, window
+from analytics.integrity import pack_of, why
 from analytics.kpi import SMALL, Health
-from analytics.measure import Scan, among, columns_of, counting, needs_bounces, rows_of, slice_text
+from analytics.measure import ZONE, Scan, among, columns_of, counting, rows_of, slice_text
+from analytics.named import NAMED
 from analytics.verdict import limits_for
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from analytics.derived import Sight
+    from analytics.integrity import Pack
     from analytics.judge import Judge, View
     from analytics.kpi import Condition, Kpi, Reading, Slice
-    from analytics.moments import Moments
 
 MOST_ROWS = 1000
 _METHODS = {
@@ -28,7 +31,7 @@ _METHODS = {
     "quantile": "beta posterior of the share of rows beyond the limit",
     "count": "1 beyond the limit, else 0",
     "sum": "1 beyond the limit, else 0",
-    "named": "the measure's own",
+    "limit": "1 beyond the limit, else 0",
 }
 _WORDS = {
     "is": "is",
@@ -43,7 +46,7 @@ _WORDS = {
 def explanation(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime) -> dict[str, Any]:
     """Give what `explain` adds to a reading; `rows` are at most 1,000 of the `rows_total` that it counts."""
     rows, total = _rows(judge, view, kpi, reading, moment)
-    _, origin = limits_for(kpi, reading.slice)
+    _, origin = limits_for(kpi, reading.slice, view.master)
     return {
         "formula": formula(kpi),
         "rows": rows,
@@ -52,13 +55,17 @@ def explanation(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: da
         "health_reason": reading.reason
         if reading.health.value != "ok"
         else "the data is fresh and the sample large enough",
-        "evidence_method": _METHODS[kpi.measure.shape],
+        "evidence_method": _METHODS[
+            NAMED[kpi.measure.name or ""].proof if kpi.measure.shape == "named" else kpi.measure.shape
+        ],
     }
 
 
 def formula(kpi: Kpi) -> str:
     """Write a KPI's measure as a sentence."""
     measure = kpi.measure
+    if measure.shape == "named":
+        return f"{NAMED[measure.name or ''].formula}; {_when(kpi)}"
     subject = _condition(measure.condition) if measure.condition else measure.column
     what = {
         "share": f"share of rows where {subject}, among those where that is known",
@@ -67,16 +74,16 @@ def formula(kpi: Kpi) -> str:
         "sum": f"sum of {subject}",
         "quantile": f"{measure.q or 0:g}-quantile of {subject}",
         "ratio": f"sum of {subject} over sum of {measure.denominator}",
-        "named": str(measure.name),
     }[measure.shape]
     scope_ = f"; only rows where {' and '.join(map(_condition, kpi.where))}" if kpi.where else ""
-    when = (
-        "the state at the moment"
-        if kpi.day == "snapshot"
-        else f"booked by {kpi.day}, " + (f"the last {kpi.window_days} local days" if kpi.window_days else "all days")
-    )
     mature = f", rows younger than {kpi.matures_days:g} d left out" if kpi.matures_days else ""
-    return f"{what} of {kpi.fact}{scope_}; {when}{mature}"
+    return f"{what} of {kpi.fact}{scope_}; {_when(kpi)}{mature}"
+
+
+def _when(kpi: Kpi) -> str:
+    if kpi.day == "snapshot":
+        return "the state at the moment"
+    return f"booked by {kpi.day}, " + (f"the last {kpi.window_days} local days" if kpi.window_days else "all days")
 
 
 def _condition(condition: Condition) -> str:
@@ -91,25 +98,52 @@ def _rows(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime
     pooled = SMALL in dict(reading.slice).values()
     slices = _pooled(judge, view, kpi, by, moment) if pooled else [reading.slice]
     sources = tuple(rule.name for rule in judge.feeds if rule.fact == kpi.fact)
-    table = view.fact(kpi.fact, bounces=needs_bounces(kpi))
     times: dict[str, datetime | None] = {"now": moment}
     times["from"], times["to"] = window(moment, kpi.window_days, judge.zone)
     times |= {f"watermark:{name}": at for name, at in view.watermarks().items()}
     scan = Scan(kpi.fact, kpi.day, kpi.window_days, by, (kpi,))
+    lay_windows(view, [kpi], moment, judge.zone)
+    named = kpi.measure.shape == "named"
+    pack = pack_of(kpi)
+    table = None if named else view.fact(kpi.fact, scan.columns | frozenset(pack.columns if pack else ()))
 
-    def build(moments: Moments) -> ir.Table:
-        rows = rows_of(scan, table, sources, moments)
-        inside = counting(kpi, rows)
-        rows = rows.filter(inside & among(rows, by, moments) if by else inside)
-        columns = sorted(columns_of(kpi) - {"key"})
+    def build(sight: Sight) -> ir.Table:
+        if table is None:
+            rows = NAMED[kpi.measure.name or ""].rows(sight, kpi)
+            columns = [name for name in rows.columns if name != "key"]
+        else:
+            rows = rows_of(scan, table, sources, sight)
+            rows = rows.filter(counting(kpi, rows))
+            columns = sorted(columns_of(kpi) - {"key"})
+        rows = rows.filter(among(rows, by, sight)) if by else rows
+        if table is not None and pack is not None:
+            rows, columns = _with_evidence(rows, columns, pack, table)
         counted = rows.mutate(rows_total=ibis._.count().over())
-        return counted.select("key", *columns, "rows_total").order_by("key").limit(MOST_ROWS)
+        telling = [counted[pack.first].desc(nulls_first=False)] if pack else []
+        return counted.select("key", *columns, "rows_total").order_by(*telling, "key").limit(MOST_ROWS)
 
     texts = [slice_text(by, slice_) for slice_ in slices] if by else []
-    found = view.ask(("rows", scan, sources), build, stored(times), texts)
+    zoned = table is not None and ZONE in table.columns
+    found = view.ask(("rows", scan, sources, zoned), build, stored(times), texts)
     total = int(found["rows_total"].iloc[0]) if len(found) else 0
     records = found.drop(columns="rows_total").to_dict(orient="records")
+    if pack is not None:
+        records = [_told(pack, record, judge.timezone) for record in records]
     return [{str(name): _plain(value) for name, value in record.items()} for record in records], total
+
+
+def _with_evidence(rows: ir.Table, columns: list[str], pack: Pack, table: ir.Table) -> tuple[ir.Table, list[str]]:
+    """Add what an evidence pack shows of each row."""
+    more = [name for name in (*pack.columns, ZONE) if name in table.columns]
+    missing = [name for name in more if name not in rows.columns]
+    rows = rows.left_join(table.select("key", *missing), "key").select(rows, *missing) if missing else rows
+    return rows, list(dict.fromkeys([*columns, *more]))
+
+
+def _told(pack: Pack, record: dict[Any, Any], timezone: str) -> dict[Any, Any]:
+    """Add the sentence that says why a row is implausible, by the clock of its site."""
+    zone = record.pop(ZONE, None) or timezone
+    return record | {"why": why(pack, record, zone)}
 
 
 def _pooled(judge: Judge, view: View, kpi: Kpi, by: tuple[str, ...], moment: datetime) -> list[Slice]:

@@ -1,11 +1,9 @@
-"""The canonical facts: their keys, event kinds and fields, and the columns derived from them."""
+"""The canonical facts and master data: their keys, event kinds and fields."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import ibis
+from typing import Literal
 
 Type = Literal["text", "number", "integer", "bool", "time"]
 
@@ -24,13 +22,17 @@ class Field:
 
 @dataclass(frozen=True)
 class Fact:
-    """A canonical fact: a row per key, folded from events; without event kinds it is a snapshot with a time `at`."""
+    """A canonical fact: a row per key, folded from events; without event kinds it is a snapshot with a time `at`.
+
+    Master data says what the network is made of: a row per key that holds whenever it was told, unless it says otherwise.
+    """
 
     name: str
     key: tuple[str, ...]
     kinds: tuple[str, ...]
     fields: tuple[Field, ...]
     repeatable: tuple[str, ...] = ()
+    master: bool = False
 
     @property
     def snapshot(self) -> bool:
@@ -77,8 +79,12 @@ _CATALOGUE = (
         ),
         (
             *_fields(DIMENSIONS + " device_id service_type warranty fault technician currency"),
+            *_fields("symptom level"),
             Field("outcome", choices=OUTCOMES, result=True),
+            Field("replacement_device_id", result=True),
             Field("cost", "number", low=0, result=True),
+            Field("parts_cost", "number", low=0, result=True),
+            Field("sold_at", "time"),
             _PROMISE,
         ),
         repeatable=("reopened", "qc_failed", "assigned", "part_requested"),
@@ -86,14 +92,31 @@ _CATALOGUE = (
     Fact(
         "shipments",
         ("shipment_id",),
-        ("planned", "picked_up", "scanned", "customs_in", "customs_out", "delivered", "exception", "lost"),
-        (*_fields(DIMENSIONS + " order_id leg carrier mode origin destination"), _PROMISE),
+        ("planned", "picked_up", "scanned", "customs_in", "customs_out", "delivered", "exception", "lost", "damaged"),
+        (
+            *_fields(DIMENSIONS + " order_id leg carrier mode origin destination"),
+            Field("pickup_by", "time"),
+            Field("complete", "bool", result=True),
+            _PROMISE,
+        ),
         repeatable=("exception", "scanned"),
     ),
     Fact(
         "part_orders",
         ("line_id",),
-        ("requested", "ordered", "confirmed", "shipped", "received", "backordered", "cancelled"),
+        (
+            "requested",
+            "ordered",
+            "confirmed",
+            "shipped",
+            "received",
+            "backordered",
+            "cancelled",
+            "installed",
+            "defective",
+            "core_due",
+            "core_returned",
+        ),
         (*_fields(DIMENSIONS + " order_id part supplier"), Field("quantity", "number", low=0), _PROMISE),
     ),
     Fact(
@@ -108,7 +131,7 @@ _CATALOGUE = (
     Fact(
         "contacts",
         ("contact_id",),
-        ("offered", "answered", "abandoned", "replied", "resolved"),
+        ("offered", "answered", "abandoned", "replied", "resolved", "sold"),
         (
             *_fields(DIMENSIONS + " order_id customer topic"),
             Field("wait_seconds", "number", low=0),
@@ -144,34 +167,49 @@ _CATALOGUE = (
         (*_fields(DIMENSIONS + " name"), Field("numerator", "number"), Field("denominator", "number")),
     ),
 )
-FACTS: dict[str, Fact] = {fact.name: fact for fact in _CATALOGUE}
-
-BOUNCE_DAYS = (7, 30, 60, 90)
-DERIVED: dict[str, dict[str, Type]] = {
-    "repair_orders": {
-        "hand_in_at": "time",
-        "hand_back_at": "time",
-        "completion_at": "time",
-        "open": "bool",
-        "age_hours": "number",
-        "tat_hours": "number",
-        "e2e_hours": "number",
-        "within_24h": "bool",
-        "late": "bool",
-        "unsuccessful": "bool",
-        "no_fault_found": "bool",
-        "first_time_fix": "bool",
-        "qc_first_pass_failed": "bool",
-        "handoffs": "integer",
-        **{f"bounced_{days}d": "bool" for days in BOUNCE_DAYS},
-    },
-    "shipments": {"late": "bool", "transit_hours": "number", "customs_hours": "number", "silent_hours": "number"},
-    "part_orders": {"late": "bool", "lead_hours": "number", "overdue": "bool"},
-}
 
 
-def column_types(name: str) -> dict[str, Type]:
-    """Give every column a KPI may use on a fact, derived ones included and `[source.extra]` left out, with its type."""
+def _master(name: str, key: str, texts: str = "", numbers: str = "", times: str = "") -> Fact:
+    own = [Field(each) for each in texts.split()]
+    own += [Field(each, "number") for each in numbers.split()]
+    own += [Field(each, "time") for each in times.split()]
+    keys = tuple(key.split())
+    # the parts of a key are fields too: what is unknown of a key is unknown of the row
+    return Fact(name, keys, (), (*(Field(k) for k in keys if k != "valid_from"), *own), master=True)
+
+
+_MASTER = (
+    _master("partners", "partner", "name type tier shore country region timezone"),
+    _master(
+        "sites",
+        "site",
+        "partner timezone country subdivision opening",
+        "capacity capacity_l1 capacity_l2 capacity_l3 capacity_l4",
+    ),
+    _master("authorisations", "partner brand"),
+    _master("models", "product", "brand tac", times="launched_at ends_at"),
+    _master("parts", "part", "name superseded_by currency", "unit_cost", "ends_at"),
+    _master("bom", "product part"),
+    _master("carriers", "carrier", "country", "sla_hours"),
+    _master("lanes", "carrier origin destination", numbers="sla_hours"),
+    _master(
+        "contracts",
+        "contract",
+        "partner country brand product channel service_type kpi currency",
+        "target green red bonus malus",
+        "valid_from valid_to",
+    ),
+    _master("exchange_rates", "currency valid_from", numbers="rate", times="valid_from"),
+    _master("people", "person", "name email role partner country escalates_to"),
+    _master("warranty_rules", "country product", numbers="months"),
+)
+FACTS: dict[str, Fact] = {fact.name: fact for fact in (*_CATALOGUE, *_MASTER)}
+MASTER = tuple(fact.name for fact in _MASTER)
+"""The names of the facts that are master data."""
+
+
+def told_columns(name: str) -> dict[str, Type]:
+    """Give the columns of a fact that follow from what sources tell, `[source.extra]` left out, with their types."""
     fact = FACTS[name]
     columns: dict[str, Type] = {key: "time" if key == "at" else "text" for key in fact.key}
     columns |= {field.name: field.type for field in fact.fields}
@@ -179,128 +217,4 @@ def column_types(name: str) -> dict[str, Type]:
     columns |= {f"{kind}_count": "integer" for kind in fact.repeatable}
     if not fact.snapshot:
         columns |= {"first_event_at": "time", "last_event_at": "time", "elapsed_hours": "number"}
-    return columns | DERIVED.get(name, {})
-
-
-BOUNCE_COLUMNS = frozenset({f"bounced_{days}d" for days in BOUNCE_DAYS} | {"first_time_fix"})
-
-
-def derive(name: str, table: Any, now: Any) -> Any:
-    """Add a fact's derived columns as they stand at `now`, an Ibis timestamp (UTC without a zone).
-
-    Booleans are null where they are unknown. The `BOUNCE_COLUMNS` are left to `with_bounces`: they need every order of a device.
-    """
-    single = FACTS[name].key[0] if len(FACTS[name].key) == 1 else None
-    if single:
-        table = table.mutate(**{single: table.key}, elapsed_hours=_hours(table.first_event_at, table.last_event_at))
-    add = {"repair_orders": _repair_orders, "shipments": _shipments, "part_orders": _part_orders}.get(name)
-    return add(table, now) if add else table
-
-
-def _hours(start: Any, end: Any) -> Any:
-    """Give the hours between two times, unknown where the end lies before the start: such an order of events is a fault."""
-    hours = (end.epoch_seconds() - start.epoch_seconds()) / 3600.0
-    return ibis.ifelse(end >= start, hours, ibis.null("float64"))
-
-
-def _either(*cases: tuple[Any, Any]) -> Any:
-    """Give the value of the first case that holds, else unknown."""
-    return ibis.cases(*cases, else_=None)
-
-
-def _late(done: Any, promised: Any, waiting: Any, now: Any) -> Any:
-    """Late: done strictly after the promise, or still waiting past it; unknown without a promise or before it is due."""
-    after = (done > promised).fill_null(False)
-    return _either(
-        (promised.isnull(), ibis.null("boolean")),
-        (after | (waiting & (now > promised)), ibis.literal(True)),
-        (waiting, ibis.null("boolean")),
-        (ibis.literal(True), ibis.literal(False)),
-    )
-
-
-def _repair_orders(t: Any, now: Any) -> Any:
-    ends = ("completed", "dispatched", "delivered", "closed", "cancelled", "returned_unrepaired", "swapped")
-    ended = ibis.greatest(*[t[f"{kind}_last_at"] for kind in ends])
-    t = t.mutate(
-        hand_in_at=t.created_at.coalesce(t.received_at),
-        hand_back_at=t.delivered_at.coalesce(t.dispatched_at, t.completed_at, t.closed_at),
-        completion_at=t.completed_at.coalesce(t.repaired_at),
-        open=(t.received_at.notnull() | t.created_at.notnull())
-        & (ended.isnull() | (t.reopened_last_at > ended).fill_null(False)),
-    )
-    done = t.completed_last_at.coalesce(t.repaired_last_at, t.closed_last_at)
-    day_later = t.hand_in_at + ibis.interval(hours=24)
-    t = t.mutate(
-        age_hours=ibis.ifelse(t.open, _hours(t.hand_in_at, now), ibis.null("float64")),
-        tat_hours=_hours(t.received_at, done),
-        e2e_hours=_hours(t.hand_in_at, t.hand_back_at),
-        within_24h=_either(
-            (t.hand_in_at.isnull(), ibis.null("boolean")),
-            (t.hand_back_at.notnull(), t.hand_back_at <= day_later),
-            (t.open & (now > day_later), ibis.literal(False)),
-        ),
-        late=_late(t.hand_back_at, t.promised_at, t.open, now),
-        unsuccessful=t.outcome.isin(["not_repaired", "unrepairable"]),
-        no_fault_found=t.outcome == "no_fault_found",
-        qc_first_pass_failed=_either(
-            (t.qc_failed_at.isnull(), ibis.ifelse(t.qc_passed_at.notnull(), False, ibis.null("boolean"))),
-            (t.qc_passed_at.isnull(), ibis.literal(True)),
-            (ibis.literal(True), t.qc_failed_at < t.qc_passed_at),
-        ),
-        handoffs=ibis.greatest(t.assigned_count - 1, 0),
-    )
-    return t
-
-
-def with_bounces(rows: Any) -> Any:
-    """Add `bounced_*` and `first_time_fix` to derived repair orders.
-
-    A bounce is the same device received again, by anyone, within the days after its hand-over; it is booked on the order
-    handed over. Unknown where the device is not known, was not handed over, or seems handed over before it came in.
-    First-time fix: handed over without a failed quality check, a second part request, a reopening or an early bounce,
-    and not unsuccessful (`domain.md` Q4).
-    """
-    receipts = rows.select(again_device=rows.device_id, again_at=rows.received_at.coalesce(rows.created_at))
-    receipts = receipts.filter(receipts.again_device.notnull() & receipts.again_at.notnull())
-    came = rows.received_at.coalesce(rows.created_at)
-    sound = rows.device_id.notnull() & rows.hand_back_at.notnull() & ~(came > rows.hand_back_at).fill_null(False)
-    rows = rows.mutate(bounce_known=sound)
-    rows = rows.asof_join(
-        receipts, on=rows.hand_back_at < receipts.again_at, predicates=[rows.device_id == receipts.again_device]
-    )
-
-    def within(days: int) -> Any:
-        return (rows.again_at <= rows.hand_back_at + ibis.interval(days=days)).fill_null(False)
-
-    bounced = {
-        f"bounced_{days}d": ibis.ifelse(rows.bounce_known, within(days), ibis.null("boolean")) for days in BOUNCE_DAYS
-    }
-    loops = (rows.qc_failed_count > 0) | (rows.part_requested_count > 1) | (rows.reopened_count > 0)
-    fixed = ~(loops | (rows.bounce_known & within(7)) | rows.unsuccessful.fill_null(False))
-    found = rows.mutate(**bounced, first_time_fix=ibis.ifelse(rows.hand_back_at.notnull(), fixed, ibis.null("boolean")))
-    return found.drop("bounce_known", "again_device", "again_at")
-
-
-def _shipments(t: Any, now: Any) -> Any:
-    missing = t.delivered_at.isnull()  # whatever is known of it, if only a scan: many carriers tell no more
-    travelling = missing & t.lost_at.isnull()
-    return t.mutate(
-        late=_late(t.delivered_at, t.promised_at, missing, now),
-        transit_hours=_hours(t.picked_up_at, t.delivered_at),
-        customs_hours=_hours(t.customs_in_at, t.customs_out_at),
-        silent_hours=ibis.ifelse(travelling, _hours(t.last_event_at, now), ibis.null("float64")),
-    )
-
-
-def _part_orders(t: Any, now: Any) -> Any:
-    waiting = t.received_at.isnull() & t.cancelled_at.isnull()
-    return t.mutate(
-        late=_late(t.received_at, t.promised_at, waiting, now),
-        lead_hours=_hours(t.requested_at.coalesce(t.ordered_at), t.received_at),
-        overdue=_either(
-            (t.promised_at.isnull(), ibis.null("boolean")),
-            (waiting, now > t.promised_at),
-            (ibis.literal(True), ibis.literal(False)),
-        ),
-    )
+    return columns

@@ -118,20 +118,34 @@ def fold(plan: FoldPlan, statements: ir.Table, events: ir.Table | None, moment: 
     return _merge(plan, merged)
 
 
+def told_when(plan: FoldPlan, statements: ir.Table, events: ir.Table | None, moment: Any) -> ir.Table:
+    """Give when each event was first told of: `key`, `at`, and `recorded_at`, the first time of record that names it.
+
+    Of a row per case it is the version's newest event: what happened last is what made somebody write. Rows without a time
+    of record, and what was recorded after `moment`, are left out.
+    """
+    newest = ibis.greatest(*[_until(statements[f"{kind}_at"], moment) for kind in plan.kinds])
+    parts = statements.select("key", "recorded_at", at=newest)
+    if events is not None:
+        parts = parts.union(events.select("key", "recorded_at", at=events["at"]))
+    parts = parts.filter(parts.recorded_at <= moment, parts["at"] <= moment)
+    return parts.group_by("key", "at").agg(recorded_at=parts.recorded_at.min())
+
+
 def latest(column: Any, order: Any) -> Any:
     """Give the non-missing value with the highest order.
 
     Ibis' own argmax sorts every group and lets a missing value win; DuckDB's arg_max does neither.
     """
-    type_ = column.type()
-    if type_ not in _ARG_MAX:
+    type_, order_type = column.type(), order.type()
+    if (type_, order_type) not in _ARG_MAX:
 
         def arg_max(column, order):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # the engine has the body
             ...
 
-        arg_max.__annotations__ = {"column": type_, "order": order.type(), "return": type_}
-        _ARG_MAX[type_] = ibis.udf.agg.builtin(arg_max)
-    return _ARG_MAX[type_](column, order)
+        arg_max.__annotations__ = {"column": type_, "order": order_type, "return": type_}
+        _ARG_MAX[type_, order_type] = ibis.udf.agg.builtin(arg_max)
+    return _ARG_MAX[type_, order_type](column, order)
 
 
 def _is_known(table: ir.Table, moment: Any) -> Any:

@@ -7,23 +7,23 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
 from analytics.kpi import SMALL
-from analytics.measure import Scan, among, figures, rows_of, scans, scope, slice_text
+from analytics.measure import ZONE, Scan, among, figures, rows_of, scans, scope, slice_text, windows_table
 from analytics.verdict import from_row, level_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from zoneinfo import ZoneInfo
 
     import ibis.expr.types as ir
 
+    from analytics.derived import Sight
     from analytics.judge import FeedRule, View
     from analytics.kpi import Before, Kpi, Reading, Slice
-    from analytics.moments import Moments
 
 Points = tuple[tuple[str, float | None], ...]
 
@@ -31,6 +31,23 @@ DAYS = 14
 """A history has this many points, one for each local day, the moment's own last."""
 STEP = 0.1
 """A trend is a change over a week of more than this share of the distance between the green and the red limit."""
+
+
+def is_state(kpi: Kpi) -> bool:
+    """Tell whether a KPI's past values are known to earlier Boards only: states, and measures that are functions."""
+    return kpi.day == "snapshot" or kpi.measure.shape == "named"
+
+
+def lay_windows(view: View, kpis: Sequence[Kpi], moment: datetime, zone: ZoneInfo) -> None:
+    """Lay the windows of all zones beside the facts, for `measure.within`."""
+    for days in {kpi.window_days for kpi in kpis}:
+        rows = []
+        for name in ("", *view.zones()):
+            start, end = window(moment, days, ZoneInfo(name) if name else zone)
+            rows.append((name, _bare(start), _bare(end)))
+        columns = windows_table(days).schema()
+        frame = pd.DataFrame(rows, columns=list(columns)).astype({ZONE: "str"})
+        view.put(windows_table(days).get_name(), frame, {name: str(type_) for name, type_ in columns.items()})
 
 
 def window(moment: datetime, days: int | None, zone: ZoneInfo) -> tuple[datetime | None, datetime]:
@@ -134,7 +151,7 @@ class Archive:
         current = {(r.kpi, r.slice): (today, r.value) for r in drawn}
         for reading in drawn:
             identity = (reading.kpi, reading.slice)
-            if named[reading.kpi].day == "snapshot" or SMALL in dict(reading.slice).values():
+            if is_state(named[reading.kpi]) or SMALL in dict(reading.slice).values():
                 continue
             kept = self._kept.get(identity)
             if kept and moment - kept[0] < self.fresh_for and kept[1][-1][0] == today:
@@ -175,32 +192,29 @@ def _points(
     zone: ZoneInfo,
 ) -> dict[tuple[str, Slice], Points]:
     days = [moment.astimezone(zone).date() - timedelta(days=back) for back in reversed(range(DAYS))]
-    windows = [_window(day, scan, zone) for day in days]
-    # what adds up is counted once per stretch of time that lies in the same windows, and summed afterwards
-    cuts = sorted({edge for each in windows for edge in each})
-    parts = list(itertools.pairwise(cuts)) if _adds_up(scan.kpis[0]) else windows
+    table = view.fact(scan.fact, scan.columns)
+    zones = {"": zone} | ({name: ZoneInfo(name) for name in view.zones()} if ZONE in table.columns else {})
+    windows = {name: [_window(day, scan, local) for day in days] for name, local in zones.items()}
+    parts = _Parts(windows, apart=_adds_up(scan.kpis[0]))
     calendar = view.put(
-        f"days_{len(parts)}",
-        pd.DataFrame({"_part": range(len(parts)), "_from": [a for a, _ in parts], "_to": [b for _, b in parts]}),
-        {"_part": "int64", "_from": "timestamp(6)", "_to": "timestamp(6)"},
+        "days_of_histories",
+        parts.calendar,
+        {ZONE: "string", "_part": "int64", "_from": "timestamp(6)", "_to": "timestamp(6)"},
     )
-    table = view.fact(scan.fact, bounces=scan.bounces)
-    times = stored(
-        {"from": windows[0][0].replace(tzinfo=UTC), "to": windows[-1][1].replace(tzinfo=UTC)}
-        | {f"watermark:{name}": at for name, at in view.watermarks().items()}
-    )
+    first = min(each[0][0] for each in windows.values())
+    last = max(each[-1][1] for each in windows.values())
+    times = {"from": first, "to": last} | stored({f"watermark:{name}": at for name, at in view.watermarks().items()})
     every = dict.fromkeys(slice_ for each in slices.values() for slice_ in each)
     rows = view.ask(
-        ("history", scan, sources),
-        lambda m: _daily(scan, table, calendar, sources, m),
+        ("history", scan, sources, ZONE in table.columns),
+        lambda sight: _daily(scan, table, calendar, sources, sight),
         times,
         [slice_text(scan.by, slice_) for slice_ in every],
     )
     named = [day.isoformat() for day in days]
-    spans = [_parts_of(each, parts) for each in windows]
     return {
         (kpi.key, slice_): tuple(zip(named, values, strict=True))
-        for kpi, slice_, values in _windows(scan, rows, len(parts), spans, slices)
+        for kpi, slice_, values in _windows(scan, rows, parts, slices)
     }
 
 
@@ -212,33 +226,52 @@ def _window(day: date, scan: Scan, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return _bare(start), max(_bare(ripe), _bare(start))
 
 
-def _parts_of(window_: tuple[datetime, datetime], parts: Sequence[tuple[datetime, datetime]]) -> slice:
-    """Give the run of parts of time that make up a window; none for an empty one."""
-    if window_ in parts:
-        return slice(parts.index(window_), parts.index(window_) + 1)
-    inside = [i for i, (a, b) in enumerate(parts) if window_[0] <= a and b <= window_[1]]
-    return slice(inside[0], inside[-1] + 1) if inside else slice(0, 0)
+class _Parts:
+    """The stretches of time that the windows of the days are made of, in every zone; a part is known by its windows.
+
+    What adds up is counted once per part and summed afterwards; else (not `apart`) every window is a part by itself.
+    """
+
+    def __init__(self, windows: Mapping[str, Sequence[tuple[datetime, datetime]]], *, apart: bool) -> None:
+        self._ids: dict[tuple[int, ...], int] = {}
+        rows = []
+        for zone, own in windows.items():
+            cuts = sorted({edge for each in own for edge in each})
+            for start, end in itertools.pairwise(cuts) if apart else own:
+                inside = tuple(d for d, (a, b) in enumerate(own) if a <= start and end <= b and a < b)
+                inside = inside if apart else (own.index((start, end)),)
+                if inside:
+                    rows.append((zone, self._ids.setdefault(inside, len(self._ids)), start, end))
+        self.calendar = pd.DataFrame(rows, columns=[ZONE, "_part", "_from", "_to"]).astype({ZONE: "str"})
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def of(self, day: int) -> list[int]:
+        """Give the parts that make up the window of a day."""
+        return [number for inside, number in self._ids.items() if day in inside]
 
 
 def _windows(
-    scan: Scan, rows: pd.DataFrame, parts: int, spans: Sequence[slice], slices: Mapping[str, list[Slice]]
+    scan: Scan, rows: pd.DataFrame, parts: _Parts, slices: Mapping[str, list[Slice]]
 ) -> Iterator[tuple[Kpi, Slice, list[float | None]]]:
     """Give, per KPI and slice wanted, the figure of each window, added up from its parts."""
     by = sorted(scan.by)
     texts = [tuple(map(str, values)) for values in rows[by].itertuples(index=False)]
     line = {values: i for i, values in enumerate(dict.fromkeys(texts))}
     places = np.array([line[values] for values in texts], dtype=int), rows["_part"].to_numpy(dtype=int)
+    spans = [parts.of(day) for day in range(DAYS)]
     for position, kpi in enumerate(scan.kpis):
         sums: dict[str, Any] = {}
         for name in (name for name in rows.columns if name.startswith(f"k{position}_")):
-            grid = np.full((len(line), parts), np.nan)
+            grid = np.full((len(line), len(parts)), np.nan)
             grid[places] = rows[name].to_numpy(dtype=float, na_value=np.nan)
             sums[name.removeprefix(f"k{position}_")] = [_total(grid[:, span]) for span in spans]
         for slice_ in slices[kpi.key]:
             i = line.get(tuple(value for _, value in slice_))
             if i is None:
                 continue
-            figures_ = [{name: each[d][i] for name, each in sums.items()} for d in range(len(spans))]
+            figures_ = [{name: each[d][i] for name, each in sums.items()} for d in range(DAYS)]
             yield kpi, slice_, [from_row(kpi, each, slice_, []).value for each in figures_]
 
 
@@ -252,13 +285,13 @@ def _bare(at: datetime | None) -> datetime:
     return datetime(1, 1, 1) if at is None else at.astimezone(UTC).replace(tzinfo=None)  # noqa: DTZ001
 
 
-def _daily(scan: Scan, facts: ir.Table, calendar: ir.Table, sources: Sequence[str], moments: Moments) -> ir.Table:
+def _daily(scan: Scan, facts: ir.Table, calendar: ir.Table, sources: Sequence[str], sight: Sight) -> ir.Table:
     """Build the figures per slice and part of time: a row belongs to every part that holds it."""
-    rows = rows_of(scan, facts, sources, moments)
+    day, moments = facts[scan.day], sight.moments
+    rows = rows_of(scan, facts.filter(day < moments["to"], day >= moments["from"]), sources, sight, windowed=False)
     if scan.by:
-        rows = rows.filter(among(rows, scan.by, moments))
-    day = rows[scan.day]
-    rows = rows.inner_join(calendar, [day >= calendar["_from"], day < calendar["_to"]])
+        rows = rows.filter(among(rows, scan.by, sight))
+    rows = _placed(rows, calendar, scan.day)
     wanted = {
         f"k{position}_{name}": expression
         for position, kpi in enumerate(scan.kpis)
@@ -266,3 +299,11 @@ def _daily(scan: Scan, facts: ir.Table, calendar: ir.Table, sources: Sequence[st
         if not name.startswith(("over", "under", "sd", "rows"))
     }
     return rows.group_by([*scan.by, "_part"]).agg(**wanted)
+
+
+def _placed(rows: ir.Table, calendar: ir.Table, day: str) -> ir.Table:
+    calendar = calendar.rename(_where=ZONE)
+    inside = [rows[day] >= calendar["_from"], rows[day] < calendar["_to"]]
+    if ZONE in rows.columns:
+        return rows.inner_join(calendar, [*inside, rows[ZONE] == calendar["_where"]])
+    return rows.inner_join(calendar.filter(calendar["_where"] == ""), inside)

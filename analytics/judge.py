@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from analytics.board import Board, rank
+from analytics.feeding import lack
 from analytics.health import FINE, LOOK_BACK, State, best, feed, of_feed, silences, worst
-from analytics.history import Archive, stored, window
-from analytics.kpi import SMALL, Before, Health, Kpi, Level, Reading, Slice
-from analytics.measure import Scan, aggregate, edges, presence, scans, slice_text
-from analytics.verdict import Figures, from_row, judge, pool
+from analytics.history import Archive, lay_windows, stored, window
+from analytics.kpi import SMALL, Before, Health, Kpi, Level, Limits, Reading, Slice
+from analytics.measure import ZONE, Scan, aggregate, edges, presence, scans, slice_text
+from analytics.named import NAMED
+from analytics.verdict import Figures, from_row, judge, limits_for, pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
 
-    from analytics.moments import Moments
+    from analytics.derived import Sight
+    from analytics.master import Master
 
 
 Past = Mapping[tuple[str, Slice], Before]
@@ -35,14 +38,17 @@ class View(Protocol):
     newest_batch: int
     batch: int
 
-    def fact(self, name: str, *, bounces: bool = False) -> ir.Table:
-        """Give the fact with its derived columns, and with those that need every order of a device if asked for."""
+    @property
+    def master(self) -> Master: ...
+
+    def fact(self, name: str, columns: frozenset[str] = frozenset()) -> ir.Table:
+        """Give the fact with its derived columns; linked ones only if they are named."""
         ...
 
     def ask(
         self,
         key: Any,
-        build: Callable[[Moments], ir.Table],
+        build: Callable[[Sight], ir.Table],
         times: Mapping[str, datetime | None],
         texts: Sequence[str] = (),
     ) -> pd.DataFrame:
@@ -53,6 +59,10 @@ class View(Protocol):
         """Lay a small table beside the facts, under a name, for expressions to join."""
         ...
 
+    def zones(self) -> list[str]:
+        """Name the zones that the master data knows of."""
+        ...
+
     def watermarks(self) -> dict[str, datetime]: ...
 
     def pulses(self, look_back: timedelta) -> pd.DataFrame: ...
@@ -60,11 +70,12 @@ class View(Protocol):
 
 @dataclass(frozen=True)
 class FeedRule:
-    """What the settings say of a source's freshness."""
+    """What the settings say of a source: how fresh it must be, and what it tells (fields and kinds; None: not known)."""
 
     name: str
     fact: str
     fresh_within_seconds: float | None = None
+    tells: frozenset[str] | None = None
 
 
 def _unseen(_done: int, _total: int, _what: str) -> None:
@@ -119,16 +130,55 @@ class _Judgement:
             for rule in judge_.feeds
         )
         self.silences = silences(view.pulses(LOOK_BACK), self.watermarks, judge_.timezone)
+        self.master = view.master
+        lay_windows(view, judge_.kpis, self.moment, self.zone)
 
     def readings(self) -> list[Reading]:
-        plan = scans(self.judge.kpis)
-        present = self._present(plan)
-        found: list[Reading] = []
+        lacking = {kpi.key: lack(kpi, self.judge.feeds) for kpi in self.judge.kpis}
+        fed = [replace(kpi, agreed=self.master.agreed(kpi)) for kpi in self.judge.kpis if not lacking[kpi.key]]
+        plan = scans(fed)
+        alone = [kpi for kpi in fed if kpi.measure.shape == "named"]
+        present = self._present(fed)
+        found = [self._unfed(kpi, why) for kpi in self.judge.kpis if (why := lacking[kpi.key])]
         for done, scan in enumerate(plan):
-            self.judge.progress(done, len(plan), scan.fact)
+            self.judge.progress(done, len(plan) + len(alone), scan.fact)
             found += self._scan(scan, present[scan.fact, scan.by])
-        self.judge.progress(len(plan), len(plan), "")
+        for done, kpi in enumerate(alone, start=len(plan)):
+            self.judge.progress(done, len(plan) + len(alone), kpi.key)
+            for by in dict.fromkeys(((), *kpi.by)):
+                found += self._named(kpi, by, present[kpi.fact, by][kpi.key], found)
+        self.judge.progress(1, 1, "")
         return self._dated(found)
+
+    def _unfed(self, kpi: Kpi, why: str) -> Reading:
+        """Give the reading of a KPI that this network's sources cannot feed: unknown, naming what is missing."""
+        start, end = window(self.moment, kpi.window_days, self.zone)
+        nothing = Figures((), 0.0, 0.0, None)
+        reading = judge(kpi, nothing, State(Health.NO_DATA, why), (start, end), self._limits(kpi, ()))
+        return replace(reading, reason=why)
+
+    def _limits(self, kpi: Kpi, slice_: Slice) -> Limits:
+        return limits_for(kpi, slice_, self.master)[0]
+
+    def _named(
+        self, kpi: Kpi, by: tuple[str, ...], states: dict[Slice, State], before: Sequence[Reading]
+    ) -> list[Reading]:
+        """Judge a named measure for one grouping; money at risk looks at the readings before it."""
+        measure = NAMED[kpi.measure.name or ""]
+        times = self.times(kpi.window_days)
+        figures_ = measure.figures
+        if figures_ is not None:
+            rows = self.view.ask(("named", kpi, by), lambda sight: figures_(sight, kpi, by), times)
+        else:
+            assert measure.of_readings is not None  # noqa: S101  # a measure has one of the two
+            rows = measure.of_readings(before, self.master, kpi, by)
+        bounds = edges(kpi)
+        records = [{str(name): value for name, value in row.items()} for row in rows.to_dict(orient="records")]
+        keys = _slices(rows, by)
+        found = {s: from_row(kpi, record, s, bounds) for s, record in zip(keys, records, strict=True)}
+        figures = [found.get(s) or from_row(kpi, {}, s, bounds) for s in dict.fromkeys([*states, *found])]
+        span = window(self.moment, kpi.window_days, self.zone)
+        return [judge(kpi, f, states.get(f.slice, FINE), span, self._limits(kpi, f.slice)) for f in figures]
 
     def times(self, window_days: int | None) -> dict[str, datetime | None]:
         """Give the times that scans are filled with, as the warehouse keeps them: UTC without a zone."""
@@ -136,12 +186,13 @@ class _Judgement:
         times = {"now": self.moment, "from": start, "to": end}
         return stored(times | {f"watermark:{name}": at for name, at in self.watermarks.items()})
 
-    def _present(self, plan: Sequence[Scan]) -> dict[tuple[str, tuple[str, ...]], dict[str, dict[Slice, State]]]:
+    def _present(self, kpis: Sequence[Kpi]) -> dict[tuple[str, tuple[str, ...]], dict[str, dict[Slice, State]]]:
         """Give, per fact and grouping, the slices that ever had rows of each KPI, with the health of the feeds behind them."""
         groups: dict[tuple[str, tuple[str, ...]], dict[str, Kpi]] = defaultdict(dict)
-        for scan in plan:
-            groups[scan.fact, scan.by] |= {kpi.key: kpi for kpi in scan.kpis}
-        return {(fact, by): self._presence(fact, by, list(kpis.values())) for (fact, by), kpis in groups.items()}
+        for kpi in kpis:
+            for by in ((), *kpi.by):
+                groups[kpi.fact, by][kpi.key] = kpi
+        return {(fact, by): self._presence(fact, by, list(named.values())) for (fact, by), named in groups.items()}
 
     def _presence(self, fact: str, by: tuple[str, ...], kpis: list[Kpi]) -> dict[str, dict[Slice, State]]:
         sources = {rule.name: of_feed(f, self.moment) for rule, f in zip(self.judge.feeds, self.feeds, strict=True)}
@@ -193,19 +244,21 @@ class _Judgement:
             # a member that fell silent is unknown by itself and must not hide, or be hidden, among those that live
             small = [f for f in small if states.get(f.slice, FINE).health is Health.OK]
             pooled = self._pool(scan, kpi, small)
-            found += [judge(kpi, f, states.get(f.slice, FINE), (start, end)) for f in figures]
+            found += [
+                judge(kpi, f, states.get(f.slice, FINE), (start, end), self._limits(kpi, f.slice)) for f in figures
+            ]
             if pooled is not None:
-                found.append(judge(kpi, pooled, FINE, (start, end)))
+                found.append(judge(kpi, pooled, FINE, (start, end), self._limits(kpi, pooled.slice)))
         return found
 
     def _ask(self, scan: Scan, together: Sequence[Slice] = ()) -> pd.DataFrame:
         """Run a scan; with `together` over the rows of those slices as one group."""
-        table = self.view.fact(scan.fact, bounces=scan.bounces)
+        table = self.view.fact(scan.fact, scan.columns)
         names = tuple(rule.name for rule in self.judge.feeds if rule.fact == scan.fact)
         pooled = bool(together)
         return self.view.ask(
-            ("scan", scan, names, pooled),
-            lambda m: aggregate(scan, table, names, m, together=pooled),
+            ("scan", scan, names, pooled, ZONE in table.columns),
+            lambda sight: aggregate(scan, table, names, sight, together=pooled),
             self.times(scan.window_days),
             [slice_text(scan.by, slice_) for slice_ in together],
         )

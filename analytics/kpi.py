@@ -111,6 +111,10 @@ class Kpi:
     pain: str = "waits"
     remedies: tuple[str, ...] = ()
     limits: tuple[LimitRule, ...] = ()
+    pitfall: str = ""
+    limits_of: Literal["contract"] | None = None
+    agreed: tuple[float, ...] = ()
+    """Limits that contracts in force set for some slices; known only once a judgement has read the master data."""
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from analytics.facts import BOUNCE_COLUMNS, FACTS
+from analytics.derived import linked
+from analytics.facts import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import ibis.expr.types as ir
 
+    from analytics.derived import Sight
     from analytics.kpi import Bound, Condition, Kpi, Slice
-    from analytics.moments import Moments
 
 SEPARATOR = "\x1f"
+ZONE = "_zone"
+"""The column with the zone that cuts a row's days; facts have it where the master data names zones."""
+FARTHEST = ibis.interval(hours=26)
+"""No two zones are further apart."""
 
 
 @dataclass(frozen=True)
@@ -31,23 +36,21 @@ class Scan:
     kpis: tuple[Kpi, ...]
 
     @property
-    def bounces(self) -> bool:
-        return needs_bounces(self.kpis[0])
+    def columns(self) -> frozenset[str]:
+        """The columns that the KPIs look at."""
+        return frozenset().union(*(columns_of(kpi) for kpi in self.kpis))
 
 
 def scans(kpis: Sequence[Kpi]) -> list[Scan]:
-    """Sort KPIs into the scans that answer them; the whole network is always one grouping."""
+    """Sort KPIs into the scans that answer them; the whole network is always one grouping. Named measures answer themselves."""
     groups: dict[tuple[Any, ...], list[Kpi]] = {}
     for kpi in kpis:
-        bounces = needs_bounces(kpi)
+        if kpi.measure.shape == "named":
+            continue
+        joined = tuple(each.name for each in linked(kpi.fact, frozenset(columns_of(kpi))))
         for by in dict.fromkeys(((), *kpi.by)):
-            groups.setdefault((kpi.fact, kpi.day, kpi.window_days, by, bounces), []).append(kpi)
+            groups.setdefault((kpi.fact, kpi.day, kpi.window_days, by, joined), []).append(kpi)
     return [Scan(fact, day, window, by, tuple(members)) for (fact, day, window, by, _), members in groups.items()]
-
-
-def needs_bounces(kpi: Kpi) -> bool:
-    """Tell whether a KPI looks at columns that need every order of a device."""
-    return bool(columns_of(kpi) & BOUNCE_COLUMNS)
 
 
 def columns_of(kpi: Kpi) -> set[str]:
@@ -57,12 +60,12 @@ def columns_of(kpi: Kpi) -> set[str]:
     return {name for name in named if name and name != "snapshot"} | {condition.column for condition in kpi.where}
 
 
-def rows_of(scan: Scan, facts: ir.Table, sources: Sequence[str], moments: Moments) -> ir.Table:
+def rows_of(scan: Scan, facts: ir.Table, sources: Sequence[str], sight: Sight, *, windowed: bool = True) -> ir.Table:
     """Give the rows inside the scan's window, with the columns that its KPIs look at; maturity is left to each KPI.
 
     `facts` holds the derived columns. Times used: `from` and `to` (the window, `to` exclusive), `watermark:<source>`.
     """
-    wanted = {"key", "source", *scan.by}.union(*(columns_of(kpi) for kpi in scan.kpis))
+    wanted = {"key", "source", *scan.by, *scan.columns, *({ZONE} & set(facts.columns))}
     if scan.day == "snapshot" and scan.fact == "stock_levels":
         wanted |= {"site", "part", "at"}
     rows = facts.select(*sorted(wanted))
@@ -71,27 +74,43 @@ def rows_of(scan: Scan, facts: ir.Table, sources: Sequence[str], moments: Moment
             newest = ibis.row_number().over(group_by=["site", "part"], order_by=[rows["at"].desc()])
             rows = rows.mutate(version=newest)
             rows = rows.filter(rows.version == 0).drop("version")
-    else:
-        inside = rows[scan.day] < moments["to"]
-        if scan.window_days is not None:
-            inside &= rows[scan.day] >= moments["from"]
-        rows = rows.filter(inside)
+    elif windowed:
+        rows = within(rows, rows[scan.day], scan.window_days, sight)
     if any(kpi.matures_days for kpi in scan.kpis):
-        cases = [(rows.source == source, moments[f"watermark:{source}"]) for source in sources]
+        cases = [(rows.source == source, sight.moments[f"watermark:{source}"]) for source in sources]
         rows = rows.mutate(watermark=ibis.cases(*cases, else_=None) if cases else ibis.null("timestamp(6)"))
     return rows
 
 
-def aggregate(
-    scan: Scan, facts: ir.Table, sources: Sequence[str], moments: Moments, *, together: bool = False
-) -> ir.Table:
+def windows_table(window_days: int | None) -> ir.Table:
+    """Name the table that a judgement lays beside the facts: a zone's own window, "" being the network's."""
+    name = f"windows_{window_days or 'all'}"
+    return ibis.table({ZONE: "string", "_from": "timestamp(6)", "_to": "timestamp(6)"}, name=name)
+
+
+def within(rows: ir.Table, day: Any, window_days: int | None, sight: Sight) -> ir.Table:
+    """Keep the rows whose time `day` lies in the window of local days: their site's own where rows have a zone."""
+    moments = sight.moments
+    if ZONE not in rows.columns:
+        inside = day < moments["to"]
+        return rows.filter(inside & (day >= moments["from"]) if window_days is not None else inside)
+    near = day < moments["to"] + FARTHEST
+    if window_days is not None:
+        near &= day >= moments["from"] - FARTHEST
+    rows = rows.mutate(_day=day).filter(near)
+    windows = windows_table(window_days)
+    inside = [rows[ZONE] == windows[ZONE], rows["_day"] < windows["_to"], rows["_day"] >= windows["_from"]]
+    return rows.semi_join(windows, inside).drop("_day")
+
+
+def aggregate(scan: Scan, facts: ir.Table, sources: Sequence[str], sight: Sight, *, together: bool = False) -> ir.Table:
     """Build the scan: a row per slice, with columns `k<i>_...` for the figures of its i-th KPI.
 
     `together` takes the rows of the slices that are filled in as one group.
     """
-    rows = rows_of(scan, facts, sources, moments)
+    rows = rows_of(scan, facts, sources, sight)
     if together:
-        rows = rows.filter(among(rows, scan.by, moments))
+        rows = rows.filter(among(rows, scan.by, sight))
     columns: dict[str, Any] = {}
     for position, kpi in enumerate(scan.kpis):
         for name, expression in figures(kpi, rows, scope(kpi, rows)).items():
@@ -99,12 +118,12 @@ def aggregate(
     return _grouped(rows, () if together else scan.by, columns)
 
 
-def among(rows: ir.Table, by: tuple[str, ...], moments: Moments) -> Any:
+def among(rows: ir.Table, by: tuple[str, ...], sight: Sight) -> Any:
     """Give the test whether a row lies in one of the slices that are filled in (see `slice_text`)."""
     text = rows[by[0]].cast("string")
     for name in by[1:]:
         text = text + SEPARATOR + rows[name].cast("string")
-    return text.isin(moments.texts())
+    return text.isin(sight.moments.texts())
 
 
 def slice_text(by: tuple[str, ...], slice_: Slice) -> str:
@@ -119,6 +138,7 @@ def presence(groups: tuple[str, ...], by: tuple[str, ...], kpis: Sequence[Kpi], 
     open order was closed is still judged.
     """
     kept = [tuple(c for c in kpi.where if c.operator in ("is", "in") and _is_field(kpi.fact, c.column)) for kpi in kpis]
+    groups = tuple(name for name in groups if name in facts.columns)
     wanted = {"key", *groups}.union(*({condition.column for condition in conditions} for conditions in kept))
     rows = facts.select(*sorted(wanted))
     holds = {f"k{i}": _all(rows, conditions).any() for i, conditions in enumerate(kept)}
@@ -194,7 +214,7 @@ def counting(kpi: Kpi, rows: ir.Table) -> Any:
 
 def edges(kpi: Kpi) -> list[float]:
     """Give every limit that any slice of the KPI may be held against, sorted."""
-    bounds: list[Bound | None] = [kpi.green, kpi.red]
+    bounds: list[Bound | None] = [kpi.green, kpi.red, *kpi.agreed]
     for rule in kpi.limits:
         bounds += [rule.green, rule.red]
     flat = [edge for bound in bounds if bound is not None for edge in (bound if isinstance(bound, tuple) else (bound,))]

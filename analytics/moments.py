@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 import ibis
@@ -18,16 +19,22 @@ _FIRST = datetime(2, 1, 1)  # noqa: DTZ001  # the warehouse keeps UTC without a 
 _TEXTS = "\u2402texts\u2403"
 
 
+@lru_cache(maxsize=1024)
+def _placeholder(number: int) -> Any:
+    return ibis.literal(_FIRST + timedelta(seconds=number), type="timestamp(6)")
+
+
 @dataclass
 class Moments:
     """Hands out a placeholder time per name; each is a literal that stands for nothing else."""
 
     given: dict[str, Any] = field(default_factory=dict)
+    uses: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    """What else the expression looks at: facts with the linked columns wanted of them, and tables beside them."""
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.given:
-            at = _FIRST + timedelta(seconds=len(self.given))
-            self.given[name] = ibis.literal(at, type="timestamp(6)")
+            self.given[name] = _placeholder(len(self.given))
         return self.given[name]
 
     def texts(self) -> list[str]:
@@ -42,17 +49,19 @@ class Template:
     sql: str
     places: tuple[tuple[str, str], ...]
     schema: Any
+    uses: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def dump(self) -> str:
         """Write the template as text, for `load`."""
         columns = {name: str(type_) for name, type_ in self.schema.items()}
-        return json.dumps({"sql": self.sql, "places": self.places, "schema": columns})
+        return json.dumps({"sql": self.sql, "places": self.places, "schema": columns, "uses": self.uses})
 
     @classmethod
     def load(cls, text: str) -> Self:
         parts = json.loads(text)
         places = tuple((name, place) for name, place in parts["places"])
-        return cls(parts["sql"], places, ibis.schema(parts["schema"]))
+        uses = tuple((name, tuple(columns)) for name, columns in parts["uses"])
+        return cls(parts["sql"], places, ibis.schema(parts["schema"]), uses)
 
     def fill(self, times: Mapping[str, datetime | None], texts: Sequence[str] = ()) -> str:
         """Give the SQL for these times (UTC without a zone); None means that nothing can be compared with it."""
@@ -70,9 +79,10 @@ def compile_template(build: Callable[[Moments], ir.Table]) -> Template:
     expression = build(moments)
     sql = str(ibis.to_sql(expression, dialect="duckdb", pretty=False))
     places = tuple((name, _literal_sql(literal)) for name, literal in moments.given.items())
-    return Template(sql, places, expression.schema())
+    return Template(sql, places, expression.schema(), tuple(dict.fromkeys(moments.uses)))
 
 
+@lru_cache(maxsize=1024)
 def _literal_sql(literal: Any) -> str:
     select = str(ibis.to_sql(literal.name("x"), dialect="duckdb", pretty=False))
     return select.removeprefix("SELECT ").removesuffix(' AS "x"')

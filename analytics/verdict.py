@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analytics.integrity import advised
 from analytics.kpi import SMALL, Health, Level, Limits, Reading
+from analytics.named import NAMED
 from analytics.statistics import evidence as proof
 from analytics.wording import value_and_limit
 
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from analytics.health import State
-    from analytics.kpi import Bound, Kpi, LimitRule, Slice
+    from analytics.kpi import Bound, Kpi, Slice
+    from analytics.master import Master
 
 SURE = 0.8
 """Beyond the red limit with at least this evidence is red; with less it is amber."""
@@ -36,20 +39,26 @@ class Figures:
     under: tuple[tuple[float, float], ...] = ()
 
 
-def limits_for(kpi: Kpi, slice_: Slice) -> tuple[Limits, str]:
-    """Give the limits of a slice, each bound from the most specific rule that sets it, and where they come from."""
+def limits_for(kpi: Kpi, slice_: Slice, master: Master | None = None) -> tuple[Limits, str]:
+    """Give the limits of a slice and where they come from.
+
+    A contract's bounds come first, then those of the most specific rule, then the KPI's own. A slice that names a partner
+    matches what the master data says of it: its country, region, type, tier and shore.
+    """
     green, red = kpi.green, kpi.red
-    origin = f"kpi.{kpi.key}"
+    green_from = red_from = f"kpi.{kpi.key}"
+    named = set(master.inherited(slice_) if master else slice_)
     for rule in sorted(kpi.limits, key=lambda r: len(r.where)):
-        if _matches(rule, slice_):
-            green = green if rule.green is None else rule.green
-            red = red if rule.red is None else rule.red
+        if set(rule.where) <= named:
             origin = f"kpi.{kpi.key}.limits where " + ", ".join(f"{k} = {v}" for k, v in rule.where)
-    return Limits(green, red), origin
-
-
-def _matches(rule: LimitRule, slice_: Slice) -> bool:
-    return set(rule.where) <= set(slice_)
+            green, green_from = (green, green_from) if rule.green is None else (rule.green, origin)
+            red, red_from = (red, red_from) if rule.red is None else (rule.red, origin)
+    agreed = master.contract_bounds(kpi, slice_) if master and slice_ else None
+    if agreed is not None:
+        green, green_from = (green, green_from) if agreed[0] is None else (agreed[0], agreed[2])
+        red, red_from = (red, red_from) if agreed[1] is None else (agreed[1], agreed[2])
+    same = green_from == red_from
+    return Limits(green, red), green_from if same else f"green: {green_from}; red: {red_from}"
 
 
 def _beyond(kpi: Kpi, value: float, red: Bound) -> bool:
@@ -79,9 +88,9 @@ def _within_green(kpi: Kpi, value: float, green: Bound) -> bool:
 
 def evidence(kpi: Kpi, figures: Figures, red: Bound) -> float | None:
     """Give the probability that the true value lies beyond the red limit; None without a value."""
-    if figures.value is None or (figures.n <= 0 and kpi.measure.shape not in ("count", "sum")):
+    if figures.value is None or (figures.n <= 0 and _shape(kpi) not in ("count", "sum")):
         return None
-    if kpi.measure.shape == "mean" and figures.n < 2:
+    if _shape(kpi) == "mean" and figures.n < 2:
         return 0.5  # one row alone proves nothing, and the two sides of a band must not add up to certainty
     low, high = _sides(kpi, red)
     above = _above(kpi, figures, high) if high is not None else 0.0
@@ -90,32 +99,44 @@ def evidence(kpi: Kpi, figures: Figures, red: Bound) -> float | None:
 
 
 def _above(kpi: Kpi, f: Figures, edge: float) -> float:
-    shape = kpi.measure.shape
+    shape = _shape(kpi)
     if _is_proportion(kpi, f):
         return float(proof.share_above(f.numerator, f.denominator, edge))
     if shape == "mean":
         return float(proof.mean_above(f.value, f.deviation or 0.0, f.n, edge))
-    if shape == "quantile" and kpi.measure.q is not None:
-        return float(proof.quantile_above(dict(f.over)[edge], f.n, kpi.measure.q))
+    if shape == "quantile":
+        return float(proof.quantile_above(dict(f.over)[edge], f.n, _q(kpi)))
     return float(f.value is not None and f.value > edge)
 
 
 def _below(kpi: Kpi, f: Figures, edge: float) -> float:
-    shape = kpi.measure.shape
+    shape = _shape(kpi)
     if _is_proportion(kpi, f):
         return 1.0 - float(proof.share_above(f.numerator, f.denominator, edge))
     if shape == "mean":
         return float(proof.mean_below(f.value, f.deviation or 0.0, f.n, edge))
-    if shape == "quantile" and kpi.measure.q is not None:
-        return float(proof.quantile_below(dict(f.under)[edge], f.n, kpi.measure.q))
+    if shape == "quantile":
+        return float(proof.quantile_below(dict(f.under)[edge], f.n, _q(kpi)))
     return float(f.value is not None and f.value < edge)
+
+
+_PROOFS = {"share": "ratio", "mean": "mean", "quantile": "quantile", "limit": "sum"}
+
+
+def _shape(kpi: Kpi) -> str:
+    """Give the shape whose statistics a KPI follows; a named measure says itself which."""
+    return _PROOFS[NAMED[kpi.measure.name or ""].proof] if kpi.measure.shape == "named" else kpi.measure.shape
+
+
+def _q(kpi: Kpi) -> float:
+    return kpi.measure.q if kpi.measure.q is not None else NAMED[kpi.measure.name or ""].q
 
 
 def _is_proportion(kpi: Kpi, f: Figures) -> bool:
     """Tell whether a beta posterior fits: shares, and ratios whose numerator is a part of the denominator."""
-    if kpi.measure.shape == "share":
+    if _shape(kpi) == "share":
         return True
-    if kpi.measure.shape != "ratio" or f.numerator is None or f.denominator is None:
+    if _shape(kpi) != "ratio" or f.numerator is None or f.denominator is None:
         return False
     return 0 <= f.numerator <= f.denominator and f.denominator > 0
 
@@ -139,24 +160,30 @@ def pain(kpi: Kpi, f: Figures, green: Bound) -> float:
     )
     if excess <= 0:
         return 0.0
-    shape, edge = kpi.measure.shape, high if high is not None and f.value > high else low
+    shape, edge = _shape(kpi), high if high is not None and f.value > high else low
     assert edge is not None  # noqa: S101  # an excess is measured from an edge
     if shape == "share" or (shape == "ratio" and _is_proportion(kpi, f)):
         return excess * f.n
     if shape == "count":
         return excess
-    if shape == "quantile" and kpi.measure.q is not None:
+    if shape == "quantile":
         above = edge == high
         hurt = dict(f.over if above else f.under)[edge]
-        return max(hurt - (1 - kpi.measure.q if above else kpi.measure.q) * f.n, 0.0)
+        return max(hurt - (1 - _q(kpi) if above else _q(kpi)) * f.n, 0.0)
     return f.n * min(1.0, excess / abs(edge)) if edge else f.n
 
 
-def judge(kpi: Kpi, f: Figures, state: State, window: tuple[datetime | None, datetime]) -> Reading:
-    """Judge one slice: unknown is never green, a red stays red on stale data, and red needs evidence."""
-    limits, _ = limits_for(kpi, f.slice)
+def judge(
+    kpi: Kpi, f: Figures, state: State, window: tuple[datetime | None, datetime], limits: Limits | None = None
+) -> Reading:
+    """Judge one slice: unknown is never green, a red stays red on stale data, and red needs evidence.
+
+    `limits` are the slice's own, the KPI's if left out.
+    """
+    limits = limits_for(kpi, f.slice)[0] if limits is None else limits
     sure = evidence(kpi, f, limits.red)
     level, health, reason = _level(kpi, f, limits, sure, state)
+    reason = advised(kpi, level, reason)
     stale = level is Level.RED and state.health is not Health.OK
     return Reading(
         kpi=kpi.key,
@@ -222,6 +249,8 @@ def _no_data(kpi: Kpi, f: Figures) -> str:
     column = measure.column or (measure.condition.column if measure.condition else None)
     if f.rows and column:
         return f"No data: {column} is unknown in all {_count(f.rows)} rows."
+    if f.rows and measure.shape == "named":
+        return f"No data: of the {_count(f.rows)} rows there are, no figure follows yet."
     when = f"the last {kpi.window_days} d" if kpi.window_days else "all that was loaded"
     return (
         "No data: no such rows at the moment."
@@ -273,6 +302,8 @@ def from_row(kpi: Kpi, row: dict[str, Any], slice_: Slice, edges: list[float]) -
     """Read a scan's columns into figures; counts give value = n, and only shares and ratios have parts."""
     shape = kpi.measure.shape
     rows = _number(row.get("rows")) or 0.0
+    if shape == "named":
+        return _from_named(row, slice_, rows, edges)
     if shape == "ratio":
         above, below = _tidy(row.get("num")), _tidy(row.get("den"))
         value = above / below if above is not None and below else None
@@ -288,11 +319,30 @@ def from_row(kpi: Kpi, row: dict[str, Any], slice_: Slice, edges: list[float]) -
         total = _number(row.get("num"))
         value = None if total is None or not n else _tidy(total / n if shape == "mean" else total)
         return Figures(slice_, rows, n, value, deviation=_tidy(row.get("sd")))
-    over, under = (
+    over, under = _beyond_edges(row, edges)
+    return Figures(slice_, rows, n, _tidy(row.get("value")) if n else None, over=over, under=under)
+
+
+def _from_named(row: dict[str, Any], slice_: Slice, rows: float, edges: list[float]) -> Figures:
+    over, under = _beyond_edges(row, edges)
+    return Figures(
+        slice_,
+        rows,
+        _number(row.get("n")) or 0.0,
+        _tidy(row.get("value")),
+        _tidy(row.get("num")),
+        _tidy(row.get("den")),
+        _tidy(row.get("sd")),
+        over,
+        under,
+    )
+
+
+def _beyond_edges(row: dict[str, Any], edges: list[float]) -> tuple[tuple[tuple[float, float], ...], ...]:
+    return tuple(
         tuple((edge, _number(row.get(f"{side}{i}")) or 0.0) for i, edge in enumerate(edges))
         for side in ("over", "under")
     )
-    return Figures(slice_, rows, n, _tidy(row.get("value")) if n else None, over=over, under=under)
 
 
 def _tidy(value: Any) -> float | None:

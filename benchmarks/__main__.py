@@ -7,7 +7,7 @@ import importlib
 import tempfile
 from pathlib import Path
 
-ALL = ("loading", "judging", "latency")
+ALL = ("loading", "judging", "latency", "network")
 
 
 def main() -> None:

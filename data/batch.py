@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
@@ -71,9 +72,13 @@ class Rejected:
 def signature(source: Source) -> str:
     """Digest what decides how a source's rows are read: where it changes, the source is read anew."""
     parts = asdict(source)
-    for unrelated in ("every", "fresh_within_seconds", "allow", "folder"):
+    for unrelated in ("every", "fresh_within_seconds", "allow", "folder", "headers", "paging", "token"):
         parts.pop(unrelated)
-    if source.url:  # a password that is changed every month is no other source
+    if source.records is None:  # what only some formats have leaves the others' digests as they are
+        parts.pop("records")
+    if source.url and source.format == "http":
+        parts["url"] = re.sub(r"(?<=://)[^/@?#]*@", "", source.url)
+    elif source.url:  # a password that is changed every month is no other source
         parts["url"] = str(make_url(source.url).set(username=None, password=None))
     return hashlib.blake2b(repr(sorted(parts.items())).encode(), digest_size=16).hexdigest()
 
@@ -291,6 +296,9 @@ class Batch:
 
     def _pulse(self) -> None:
         """Note in which hours which partner showed signs of life, for the watch on silence."""
+        if self._fact.master:  # it says nothing of when its source was last alive
+            self.con.execute("CREATE OR REPLACE TEMP TABLE heard (last_at TIMESTAMP)")
+            return
         times = ["at"] if self.source.at else [f"{kind}_at" for kind, _ in self.source.events]
         own = any(name == "partner" for name, _ in self.source.fields)
         # a row that names no partner speaks for the one that its case is known to belong to

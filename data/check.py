@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from data.settings import SettingsError, load_settings
+from data.settings.origin import FILE_FORMATS
 from data.settings.problems import Place, closest, listed, quoted
 from data.sources import columns
 from data.sources.chunk import SourceError
@@ -43,7 +44,7 @@ def _check_source(source: Source, place: Place) -> None:
     try:
         present = columns(source)
     except SourceError as error:
-        spot = place.at("url" if source.format == "sql" else "path")
+        spot = place.at(error.key or ("path" if source.format in FILE_FORMATS else "url"))
         place.problems.append(f"{spot}: {str(error).removeprefix(f'source {source.name}: ')}")
         return
     if not present:  # an empty file of a format without a header names no column

@@ -161,7 +161,7 @@ def explain(session: Session, options: dict[str, Any], to: Reporter) -> int:
     judge = session.judge([key])
     moment = parse_moment(options["as_of"], session) or session.clock()
     newest = session.store.newest() if options["as_of"] is None else None
-    with session.warehouse.reader(session.names, moment) as view:
+    with session.warehouse.reader(session.names, moment, timezone=session.settings.timezone) as view:
         judged = judge.board(view, moment, 0, past(newest.document) if newest else None)
         reading = next((r for r in judged.readings if r.slice == slice_), None)
         if reading is None:

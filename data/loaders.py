@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,14 +16,16 @@ import pandas as pd
 from data.batch import Batch, Rejected, Tally, signature
 from data.contracts import failures, schema
 from data.mapping import plain, read_rows
+from data.sources import push
 from data.sources.chunk import SourceError
 from data.sources.files import FileMark, pending
 from data.sources.frames import text_frame
+from data.sources.push import Delivery
 from data.sources.sql import SqlPull
 from data.warehouse import WarehouseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from data.settings import Source
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TYPED = ("xlsx", "parquet", "sql")
+BATCH_ROWS = 50_000
+"""Pages of a web API are committed together up to this many rows."""
 REPLAYED = 50_000
 """Quarantined rows that are tried again together."""
 SMALL_FILE = 16 << 20
@@ -48,6 +53,8 @@ class Loaded:
     seconds: float = 0.0
     errors: list[str] = field(default_factory=list)
     permanent: bool = True
+    wait: float = 0.0
+    """Seconds for which the source asked to be left alone."""
 
     @property
     def error(self) -> str | None:
@@ -56,9 +63,14 @@ class Loaded:
     def fail(self, error: SourceError) -> None:
         self.errors.append(str(error))
         self.permanent &= error.permanent
+        self.wait = max(self.wait, error.wait)
 
     def as_json(self) -> dict[str, Any]:
         return {"name": self.name, **asdict(self.tally), "seconds": round(self.seconds, 3), "error": self.error}
+
+
+class KeyReusedError(Exception):
+    """An Idempotency-Key came with another body than the one that it stands for."""
 
 
 def _nowhere(_: str) -> None:
@@ -82,24 +94,38 @@ class Loader:
         self._names = [source.name for source in sources]
         self._clock = clock
         self._boundary = boundary
+        self.stopping = threading.Event()
+        """Set once the product stops: a pull over the network then ends, and goes on at the next load."""
 
     def load(self, source: Source, progress: Callable[[int, str], None] | None = None) -> Loaded:
         """Pull a source once. `progress` is told (rows so far, what is being read)."""
         loaded = Loaded(source.name)
         started = time.perf_counter()
         with self._warehouse.turns[source.name]:
-            run = _Run(self._warehouse, source, self._names, self._clock(), self._boundary, loaded, progress)
-            _guarded(loaded, run.pull)
+            _guarded(loaded, self._run(source, loaded, progress).pull)
         loaded.seconds = time.perf_counter() - started
         return loaded
+
+    def receive(self, source: Source, delivery: Delivery) -> Tally:
+        """Store what was pushed; it is durable when this returns, and what was known before counts as duplicate.
+
+        Raises SourceError if the body cannot be read as a whole, KeyReusedError, and what the warehouse raises.
+        """
+        with self._warehouse.turns[source.name]:
+            self._run(source, Loaded(source.name)).pull()
+            return self._run(source, Loaded(source.name)).receive(delivery)
+
+    def _run(self, source: Source, loaded: Loaded, progress: Callable[[int, str], None] | None = None) -> _Run:
+        return _Run(
+            self._warehouse, source, self._names, self._clock(), self._boundary, loaded, progress, self.stopping
+        )
 
     def replay(self, source: Source) -> Loaded:
         """Try the source's quarantined rows again, as they were written, under its present mapping and contract."""
         loaded = Loaded(source.name)
         started = time.perf_counter()
         with self._warehouse.turns[source.name]:
-            run = _Run(self._warehouse, source, self._names, self._clock(), self._boundary, loaded, None)
-            _guarded(loaded, run.replay)
+            _guarded(loaded, self._run(source, loaded).replay)
         loaded.seconds = time.perf_counter() - started
         return loaded
 
@@ -129,6 +155,7 @@ class _Run:
         boundary: Callable[[str], None],
         loaded: Loaded,
         progress: Callable[[int, str], None] | None,
+        stopping: threading.Event,
     ) -> None:
         self._warehouse = warehouse
         self._source = source
@@ -137,12 +164,21 @@ class _Run:
         self._boundary = boundary
         self._loaded = loaded
         self._progress = progress
+        self._stopping = stopping
         self._contract = schema(source, at)
         self._waiting: list[tuple[str, Chunk]] = []
 
     def pull(self) -> None:
         """Load what is new."""
-        self.sql() if self._source.format == "sql" else self.files()
+        match self._source.format:
+            case "sql":
+                self.sql()
+            case "http":
+                self.http()
+            case "push":
+                self.pushed_before()
+            case _:
+                self.files()
 
     def files(self) -> None:
         """Load the files that are new or have changed: small ones share batches, a large one has its own."""
@@ -221,6 +257,97 @@ class _Run:
             if batch.tally.read or reload:
                 self._commit(batch, cursor=None if cursor is None else json.dumps(cursor))
 
+    def http(self) -> None:
+        """Load the pages since the cursor, which moves on only once all of them are stored.
+
+        They may come in any order, so what was read before a page failed is kept, and read again with the others.
+        """
+        from data.sources.http import HttpPull  # noqa: PLC0415  # networks without web APIs need no HTTP client
+
+        since, reload = self._cursor()
+        pull = HttpPull(self._source, since, self._at, self._stopping)
+        chunks, complete = pull.chunks(), False
+        while not complete:
+            with self._batch() as batch:
+                try:
+                    complete = self._fill(batch, chunks)
+                except SourceError:
+                    if batch.tally.read:
+                        self._commit(batch, activate=not reload)
+                    raise
+                cursor = pull.cursor() if complete else None
+                if batch.tally.read or (complete and (reload or cursor != since)):
+                    told = None if cursor is None else json.dumps(cursor)
+                    self._commit(batch, cursor=told, activate=complete or not reload)
+
+    def _fill(self, batch: Batch, chunks: Iterator[Chunk]) -> bool:
+        """Stage chunks up to a batch's worth of rows; tell whether they were the last."""
+        for chunk in chunks:
+            self._stage(batch, [(self._source.name, chunk)])
+            if batch.tally.read >= BATCH_ROWS:
+                return False
+        return True
+
+    def receive(self, delivery: Delivery) -> Tally:
+        """Store one push; a repeated Idempotency-Key gets the counts of the first time, with nothing stored."""
+        if delivery.key is not None and (before := self._received(delivery)) is not None:
+            return before
+        with self._batch() as batch:
+            for chunk in push.chunks(delivery, self._source):
+                self._stage(batch, [(push.FILE, chunk)])
+            if batch.tally.read:
+                self._commit(batch, marks=self._kept(delivery))
+        return self._loaded.tally
+
+    def _received(self, delivery: Delivery) -> Tally | None:
+        names = ", ".join(f'b."{each.name}"' for each in fields(Tally))
+        found = self._ask(
+            f"SELECT m.mark, {names} FROM marks m JOIN batches b ON b.batch = m.batch "  # noqa: S608  # our own names
+            "WHERE m.source = ? AND m.name = ? ORDER BY m.batch DESC LIMIT 1",
+            f"{push.KEY}{delivery.key}",
+        )
+        if not found:
+            return None
+        digest, *counts = found[0]
+        if digest != delivery.digest:
+            raise KeyReusedError
+        tally = Tally(*counts)
+        tally.stored, tally.duplicate = 0, tally.stored + tally.duplicate
+        return tally
+
+    def _kept(self, delivery: Delivery) -> dict[str, str]:
+        """Give what to remember of a push: its body, which a changed mapping is read from, and its key."""
+        name = f"{push.BODY}{delivery.digest}"
+        newest = self._ask(
+            "SELECT name FROM marks WHERE source = ? AND starts_with(name, ?) ORDER BY batch DESC LIMIT 1", push.BODY
+        )
+        marks = {} if newest and newest[0][0] == name else {name: delivery.dump()}
+        return marks | ({f"{push.KEY}{delivery.key}": delivery.digest} if delivery.key is not None else {})
+
+    def pushed_before(self) -> None:
+        """Read anew what was pushed before, if the mapping has changed since; there is nothing else to pull."""
+        if not self._cursor()[1]:
+            return
+        batches = self._ask(
+            "SELECT batch, name FROM marks WHERE source = ? AND starts_with(name, ?) ORDER BY batch", push.BODY
+        )
+        with self._batch() as batch:
+            for number, name in batches:
+                ((kept,),) = self._ask(
+                    "SELECT mark FROM marks WHERE source = ? AND batch = ? AND name = ?", number, name
+                )
+                for chunk in push.chunks_again(Delivery.load(kept), self._source):
+                    self._stage(batch, [(push.FILE, chunk)])
+            self._commit(batch)
+
+    def _ask(self, query: str, *values: Any) -> list[Any]:
+        """Ask the books about this source."""
+        con = self._warehouse.cursor()
+        try:
+            return con.execute(query, [self._source.name, *values]).fetchall()
+        finally:
+            con.close()
+
     def _cursor(self) -> tuple[Any, bool]:
         con = self._warehouse.cursor()
         try:
@@ -240,7 +367,8 @@ class _Run:
 
     def replay(self) -> None:
         """Store the quarantined rows that pass by now; under a changed mapping all is read anew, they among it."""
-        reload = self._cursor()[1] if self._source.format == "sql" else self._marks()[1]
+        by_cursor = self._source.format in ("sql", "http", "push")
+        reload = self._cursor()[1] if by_cursor else self._marks()[1]
         if reload:
             self.pull()
         if not self._loaded.errors:

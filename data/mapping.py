@@ -210,6 +210,9 @@ def _times(source: Source, reader: _Reader, columns: dict[str, Any]) -> tuple[An
         columns[f"{kind}_at"] = reader.time(column, f"{kind}_at")
     if source.events:
         return None, ignored
+    if FACTS[source.fact].master:  # it holds whenever it was told; what ends says so itself
+        columns["at"] = np.full(len(reader.frame), _EARLIEST)
+        return None, ignored
     assert source.at is not None  # noqa: S101  # the settings demand `at` where there are no events
     columns["at"] = reader.time(source.at, "at")
     if not source.kinds:
@@ -242,15 +245,21 @@ def _key(fact: Fact, source: Source, columns: dict[str, Any]) -> tuple[Any, dict
         elif name == "at":
             parts.append(_as_pandas(pc.cast(pa.array(columns["at"]), pa.string())))
         elif name in columns:
-            parts.append(pd.Series(columns[name]).astype("str").fillna(""))
+            parts.append(_part(columns[name]))
     key = parts[0]
     for part in parts[1:]:
         key = key.str.cat(part, sep=KEY_SEPARATOR)
-    required = [
-        pd.Series(columns[name]) for name in ("site", "part", "name", "at") if name in fact.key and name in columns
-    ]
+    names = fact.key if fact.master else ("site", "part", "name", "at")
+    required = [pd.Series(columns[name]) for name in names if name in fact.key and name in columns]
     absent = np.logical_or.reduce([values.isna().to_numpy() for values in required])
     return key.mask(absent), columns
+
+
+def _part(values: Any) -> pd.Series:
+    """Give one part of a key as text; times as ISO 8601."""
+    if getattr(values, "dtype", None) is not None and values.dtype.kind == "M":
+        return _as_pandas(pc.cast(pa.array(values), pa.string())).fillna("")
+    return pd.Series(values).astype("str").fillna("")
 
 
 def _local_day(at: Any, zone: str) -> pd.Series:

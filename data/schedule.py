@@ -36,6 +36,8 @@ BEAT = 2.0
 LONGEST_JUDGEMENT = 300.0
 """Seconds after which a judgement under way counts as hung, and the engine as dead."""
 FIRST_RETRY, LONGEST_RETRY = 5.0, 600.0
+LONGEST_WAIT = 86_400.0
+"""However long a source asks to be left alone, it is asked again after a day."""
 
 
 @dataclass
@@ -109,6 +111,7 @@ class Engine:
     def stop(self) -> None:
         """Let what is under way end, then stop."""
         self._stop.set()
+        self._loader.stopping.set()
         self._wake.set()
         self._scheduler.shutdown(wait=True)
         self._thread.join()
@@ -119,11 +122,11 @@ class Engine:
             return
         try:
             loaded = self._loader.load(source)
-            error = loaded.error
+            error, wait = loaded.error, loaded.wait
             news = bool(loaded.tally.read)
         except Exception as fault:
             log.exception("source %s could not be loaded", source.name)
-            error, news = f"{type(fault).__name__}: {fault}", False
+            error, news, wait = f"{type(fault).__name__}: {fault}", False, 0.0
         if error is None:
             news |= self.errors.pop(source.name, None) is not None
             failing.times, failing.until = 0, None
@@ -132,13 +135,13 @@ class Engine:
             if self.errors.get(source.name) != error:
                 log.warning("source %s: %s", source.name, error)
             self.errors[source.name] = error
-            self._retry(source, failing)
+            self._retry(source, failing, wait)
         if news:
             self.wake()
 
-    def _retry(self, source: Source, failing: _Failing) -> None:
-        """Try a failed source again, after a pause that doubles; its own schedule rests meanwhile."""
-        pause = min(FIRST_RETRY * 2**failing.times, LONGEST_RETRY)
+    def _retry(self, source: Source, failing: _Failing, wait: float) -> None:
+        """Try a failed source again, after a pause that doubles, or the one it asks for; its schedule rests meanwhile."""
+        pause = max(min(FIRST_RETRY * 2**failing.times, LONGEST_RETRY), min(wait, LONGEST_WAIT))
         failing.times += 1
         failing.until = self.session.clock() + timedelta(seconds=pause)
         if not self._stop.is_set():
@@ -167,7 +170,7 @@ class Engine:
 
     def _judge_once(self) -> None:
         moment = self.session.clock()
-        with self.session.warehouse.reader(self.session.names, moment) as view:
+        with self.session.warehouse.reader(self.session.names, moment, timezone=self.session.settings.timezone) as view:
             board = self._judge.board(view, moment, 0, past(self._document), dict(self.errors))
         document = as_json(board)
         changed = self._document.get("version") is None or not same_picture(document, self._document)

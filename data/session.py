@@ -63,14 +63,14 @@ class Session:
     def judge(self, keys: Sequence[str] = ()) -> Judge:
         """Give a judge over the catalogue, or over some KPIs of it."""
         kpis = [kpi for kpi in self.settings.kpis if not keys or kpi.key in keys]
-        feeds = [FeedRule(s.name, s.fact, s.fresh_within_seconds) for s in self.settings.sources]
+        feeds = [FeedRule(s.name, s.fact, s.fresh_within_seconds, s.tells) for s in self.settings.sources]
         return Judge(kpis, feeds, self.settings.network, self.settings.timezone)
 
     def look(self, judge: Judge, as_of: datetime | None = None, errors: dict[str, str] | None = None) -> Board:
         """Judge now, or as of a past moment; the Board is not stored and has version 0."""
         newest = self.store.newest() if as_of is None else None
         moment = self.clock() if as_of is None else as_of
-        with self.warehouse.reader(self.names, moment) as view:
+        with self.warehouse.reader(self.names, moment, timezone=self.settings.timezone) as view:
             return judge.board(view, moment, 0, past(newest.document) if newest else None, errors)
 
     def keep(self, board: Board, *, live: bool) -> Stored:

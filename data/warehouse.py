@@ -10,8 +10,8 @@ import time
 from collections import defaultdict
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,17 +22,30 @@ import pyarrow as pa
 from sqlalchemy.engine import make_url
 
 import analytics
-from analytics.facts import FACTS, derive, with_bounces
-from analytics.fold import IDENTITY, FoldPlan, event_columns, fact_columns, fold, statement_columns
+from analytics.derived import derive, linked
+from analytics.facts import FACTS, MASTER
+from analytics.fold import (
+    IBIS_TYPES,
+    IDENTITY,
+    FoldPlan,
+    event_columns,
+    fact_columns,
+    fold,
+    statement_columns,
+    told_when,
+)
+from analytics.master import TABLES, Master
+from analytics.measure import ZONE
 from analytics.moments import Template, compile_template
+from analytics.opening import calendar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import timedelta
 
     import ibis.expr.types as ir
     import pandas as pd
 
+    from analytics.derived import Derivation, Sight
     from analytics.moments import Moments
     from data.settings import Source
 
@@ -49,6 +62,7 @@ _SQL_TYPES = {
     "boolean": "BOOLEAN",
     "timestamp(6)": "TIMESTAMP",
     IDENTITY: "UHUGEINT",
+    "date": "DATE",
 }
 _BOOKS = """
 CREATE TABLE IF NOT EXISTS meta (name VARCHAR PRIMARY KEY, value VARCHAR);
@@ -67,6 +81,15 @@ CREATE TABLE IF NOT EXISTS pulses (
 CREATE TABLE IF NOT EXISTS templates (name VARCHAR PRIMARY KEY, fingerprint VARCHAR, template VARCHAR);
 CREATE TABLE IF NOT EXISTS extras (fact VARCHAR, name VARCHAR, type VARCHAR);
 """
+
+
+CALENDAR_BACK = timedelta(days=800)
+"""How long before the moment opening hours are worked out: further back nothing is judged."""
+_LOG = "log"
+"""Marks, in what a template uses, a fact's log."""
+KEPT = 1_000_000
+"""A fact of up to so many rows is worked out once per judgement, a larger one in every scan: it would fill the memory."""
+_FRAMES = {"string": "str", "float64": "float64", "timestamp(6)": "datetime64[us]", "int64": "Int64", "date": "object"}
 
 
 class WarehouseError(Exception):
@@ -120,6 +143,10 @@ class Warehouse:
             plan = self.plan(con, name, ())
             for table, columns in _tables(plan).items():
                 con.execute(f"CREATE TABLE IF NOT EXISTS {table} ({_ddl(columns)})")
+                # a warehouse of an earlier version lacks the fields that facts have got since
+                have = {row[0] for row in con.execute(f"DESCRIBE {table}").fetchall()}
+                for column in columns.keys() - have:
+                    con.execute(f'ALTER TABLE {table} ADD COLUMN "{column}" {_SQL_TYPES[columns[column]]}')
 
     def close(self) -> None:
         with self._writing:
@@ -145,12 +172,17 @@ class Warehouse:
                 raise
 
     @contextmanager
-    def reader(self, sources: Sequence[str], now: datetime, batch: int | None = None) -> Iterator[Reader]:
-        """Give a consistent view of the facts of these sources, as known at the moment `now` (aware) and up to `batch`."""
+    def reader(
+        self, sources: Sequence[str], now: datetime, batch: int | None = None, timezone: str = "UTC"
+    ) -> Iterator[Reader]:
+        """Give a consistent view of the facts of these sources, as known at the moment `now` (aware) and up to `batch`.
+
+        `timezone` is the network's.
+        """
         con = self._connection.cursor()
         con.execute("BEGIN")
         try:
-            yield Reader(self, con, sources, now, batch)
+            yield Reader(self, con, sources, now, batch, timezone)
         finally:
             con.execute("ROLLBACK")
             con.close()
@@ -248,8 +280,10 @@ class Reader:
         sources: Sequence[str],
         now: datetime,
         batch: int | None,
+        timezone: str,
     ) -> None:
         self.con = con
+        self._timezone = timezone
         self._warehouse = warehouse
         self._now = naive(now)
         newest = con.execute("SELECT max(batch) FROM batches").fetchone()
@@ -269,25 +303,132 @@ class Reader:
         row = self.con.execute("SELECT max(newest_known) FROM batches").fetchone()
         return row is None or row[0] is None or row[0] <= self._now
 
-    def fact(self, name: str, *, bounces: bool = False) -> ir.Table:
+    def fact(self, name: str, columns: frozenset[str] = frozenset()) -> ir.Table:
         """Give the fact with its derived columns as an Ibis table, a view of this reader alone.
 
-        Of a past moment it is folded once. `bounces` adds the columns that need every order of a device.
+        Of a past moment it is folded once. `columns` asks for linked derived columns; they are worked out once.
         """
-        key = f"{name}_bounced" if bounces else name
+        joined = linked(name, columns)
+        key = "_".join(("seen", name, *(each.name for each in joined)))
         if key not in self._tables:
-            view = f"seen_{key}"
-            if bounces:
-                below = self.fact(name)
-                template = self._warehouse.template((view, _columns(below)), lambda _: with_bounces(below))
+            if joined:
+                self._tables[key] = self._joined(key, name, joined)
             else:
                 plan = self._warehouse.plan(self.con, name, [g for g in self.active if g.fact == name])
                 table = ibis.table(fact_columns(plan), name=name if self._as_loaded else self._fold(plan))
-                key_ = (view, table.get_name(), _columns(table))
-                template = self._warehouse.template(key_, lambda m: derive(name, table, m["now"]))
-            self.con.execute(f"CREATE TEMP VIEW {view} AS {template.fill({'now': self._now})}")
-            self._tables[key] = ibis.table(template.schema, name=view)
+                zoned = self._is_zoned(name)
+                if zoned:
+                    self.table("zones")
+                build = lambda m: _zoned(derive(name, table, _Sight(self, m)), zoned=zoned)  # noqa: E731  # used once, just below
+                # planning a scan over all the derived columns takes longer than most scans do
+                what = "TABLE" if self._size(table.get_name()) <= KEPT else "VIEW"
+                self._tables[key] = self._lay(key, (key, table.get_name(), zoned, _columns(table)), build, what)
         return self._tables[key]
+
+    def _size(self, table: str) -> int:
+        row = self.con.execute(f"SELECT count(*) FROM {table}").fetchone()
+        return row[0] if row else 0
+
+    def _joined(self, key: str, name: str, joined: Sequence[Derivation]) -> ir.Table:
+        """Join a fact's linked columns to it, each group worked out once from the fact and the groups it builds on."""
+        base = self.fact(name)
+        parts = []
+        for each in joined:
+            own = f"linked_{name}_{each.name}"
+            if own not in self._tables:
+                before = frozenset(c for other in joined if other.name in each.after for c in other.columns)
+                rows = self.fact(name, before)
+
+                def build(m: Moments, each: Derivation = each, rows: ir.Table = rows) -> ir.Table:
+                    return each.build(rows, _Sight(self, m)).select("key", *each.columns)
+
+                self._tables[own] = self._lay(own, (own, _columns(rows)), build, "TABLE")
+            parts.append((self._tables[own], each))
+
+        columns = "".join(f', p{i}."{column}"' for i, (_, each) in enumerate(parts) for column in each.columns)
+        tables = "".join(f" LEFT JOIN {part.get_name()} p{i} ON p{i}.key = b.key" for i, (part, _) in enumerate(parts))
+        self.con.execute(f"CREATE TEMP VIEW {key} AS SELECT b.*{columns} FROM {base.get_name()} b{tables}")
+        schema = dict(base.schema().items())
+        for part, each in parts:
+            schema |= {column: part.schema()[column] for column in each.columns}
+        return ibis.table(schema, name=key)
+
+    def _lay(self, name: str, key: Any, build: Callable[[Moments], ir.Table], what: str) -> ir.Table:
+        template = self._template(key, build)
+        self.con.execute(f"CREATE TEMP {what} {name} AS {template.fill({'now': self._now})}")
+        return ibis.table(template.schema, name=name)
+
+    def _template(self, key: Any, build: Callable[[Moments], ir.Table]) -> Template:
+        """Give a compiled expression, with everything in place that it looks at."""
+        template = self._warehouse.template(key, build)
+        for name, columns in template.uses:
+            if columns == (_LOG,):
+                self.log(name)
+            elif name in FACTS and columns != ("",):
+                self.fact(name, frozenset(columns))
+            else:
+                self.table(name)
+        return template
+
+    def log(self, name: str) -> ir.Table:
+        """Give when each event of a fact was first told of, as far as its sources keep a time of record."""
+        key = f"log_{name}"
+        if key not in self._tables:
+            mine = [g for g in self.active if g.fact == name]
+            plan = self._warehouse.plan(self.con, name, mine)
+            same = (key, _plan_key(plan), tuple((g.source, g.number) for g in mine), self.batch)
+            build = lambda m: _log_expression(plan, mine, m["now"], self.batch)  # noqa: E731  # used once, just below
+            self._tables[key] = self._lay(key, same, build, "VIEW")
+        return self._tables[key]
+
+    def _is_zoned(self, fact: str) -> bool:
+        return fact not in MASTER and not self.master.zones.empty
+
+    def zones(self) -> list[str]:
+        """Name the zones that the master data knows of."""
+        return sorted(set(self.master.zones["zone"]))
+
+    @cached_property
+    def master(self) -> Master:
+        """Give the master data of the active sources."""
+        told = {}
+        for name in MASTER:
+            mine = [g for g in self.active if g.fact == name]
+            if mine:
+                told[name] = self._told(name, mine)
+        return Master(told, self.sources, self._now.replace(tzinfo=UTC))
+
+    def _told(self, name: str, mine: Sequence[Generation]) -> pd.DataFrame:
+        """Give what each source said last of every key: all rows of the newest batch that names it."""
+        fields = ", ".join(f'"{field}"' for field in FACTS[name].field_names)
+        return self.con.execute(
+            "WITH current AS (SELECT unnest($sources::VARCHAR[]) AS source, unnest($numbers::BIGINT[]) AS generation) "
+            f"SELECT source, batch, row, key, {fields} FROM {name}_statements SEMI JOIN current USING (source, generation) "
+            "WHERE batch <= $until QUALIFY batch = max(batch) OVER (PARTITION BY source, key) ORDER BY batch, row",
+            {"sources": [g.source for g in mine], "numbers": [g.number for g in mine], "until": self.batch},
+        ).df()
+
+    def table(self, name: str) -> ir.Table:
+        """Give master data, or a table worked out from it (see `analytics.master.TABLES`)."""
+        key = f"master_{name}"
+        if key not in self._tables:
+            columns = TABLES.get(name) or {f.name: IBIS_TYPES[f.type] for f in FACTS[name].fields}
+            frame = self._calendar() if name == "calendar" else self.master.frame(name)
+            self.con.execute(f"CREATE TEMP TABLE {key} ({_ddl(columns)})")
+            if not frame.empty:
+                arrow = pa.Table.from_pandas(
+                    frame[list(columns)].astype({name: _FRAMES[type_] for name, type_ in columns.items()}),
+                    preserve_index=False,
+                )
+                self.con.register("laid", arrow)
+                self.con.execute(f"INSERT INTO {key} SELECT * FROM laid")
+                self.con.unregister("laid")
+            self._tables[key] = ibis.table(columns, name=key)
+        return self._tables[key]
+
+    def _calendar(self) -> pd.DataFrame:
+        """Give the opening days of every site since a year before the moment, or since the first order if that is later."""
+        return calendar(self.master, self._timezone, (self._now - CALENDAR_BACK).date())
 
     def _fold(self, plan: FoldPlan) -> str:
         name = f"past_{plan.fact.name}"
@@ -304,12 +445,12 @@ class Reader:
     def ask(
         self,
         key: Any,
-        build: Callable[[Moments], ir.Table],
+        build: Callable[[Sight], ir.Table],
         times: Mapping[str, datetime | None],
         texts: Sequence[str] = (),
     ) -> pd.DataFrame:
         """Run an expression over placeholder times and texts; it is built and compiled once per `key`."""
-        template = self._warehouse.template(key, build)
+        template = self._template(key, lambda m: build(_Sight(self, m)))
         return self.con.execute(template.fill(times, texts)).df()
 
     def put(self, name: str, frame: pd.DataFrame, schema: Mapping[str, str]) -> ir.Table:
@@ -366,6 +507,40 @@ class Reader:
                 "look_back": look_back,
             },
         ).df()
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """What an expression may look at; what it does look at is noted, to be in place whenever it runs."""
+
+    reader: Reader
+    moments: Moments
+
+    def fact(self, name: str, columns: frozenset[str] = frozenset()) -> ir.Table:
+        self.moments.uses.append((name, tuple(sorted(columns))))
+        return self.reader.fact(name, columns)
+
+    def table(self, name: str) -> ir.Table:
+        self.moments.uses.append((name, ("",)))
+        return self.reader.table(name)
+
+    def log(self, name: str) -> ir.Table:
+        self.moments.uses.append((name, (_LOG,)))
+        return self.reader.log(name)
+
+
+def _zoned(rows: ir.Table, *, zoned: bool) -> ir.Table:
+    """Add the zone that cuts a row's days, where the master data names zones: its site's, else its partner's, else ""."""
+    if not zoned:
+        return rows
+    zones = ibis.table(TABLES["zones"], name="master_zones")
+    sites = zones.drop_null(["site"]).select(_site=zones.site, _site_zone=zones.zone)
+    alone = zones.site.isnull()  # noqa: PD003  # Ibis has no isna
+    partners = zones.filter(alone).select(_partner=zones.partner, _partner_zone=zones.zone)
+    joined = rows.left_join(sites, rows.site == sites["_site"])
+    joined = joined.left_join(partners, rows.partner == partners["_partner"])
+    zone = joined["_site_zone"].coalesce(joined["_partner_zone"], "")
+    return joined.select(*rows.columns, **{ZONE: zone})
 
 
 @lru_cache(maxsize=1)
@@ -457,6 +632,12 @@ def _fold_expression(
     events = None if plan.fact.snapshot else ibis.table(event_columns(plan), name=f"{name}_events")
     narrowed = [_narrow(table, active, batch, touched) for table in (statements, events) if table is not None]
     return fold(plan, narrowed[0], narrowed[1] if len(narrowed) > 1 else None, moment)
+
+
+def _log_expression(plan: FoldPlan, active: Sequence[Generation], moment: Any, batch: int) -> ir.Table:
+    statements = ibis.table(statement_columns(plan), name=f"{plan.fact.name}_statements")
+    events = ibis.table(event_columns(plan), name=f"{plan.fact.name}_events")
+    return told_when(plan, _narrow(statements, active, batch, None), _narrow(events, active, batch, None), moment)
 
 
 def _narrow(table: ir.Table, active: Sequence[Generation], batch: int | None, touched: str | None) -> ir.Table:

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from analytics.board import instant
 from layouts.feed import GZIP_HEADER, BoardFeed, Body, Event, encode
+from layouts.push import PushRoute
 from layouts.shell import ASSETS, wall_page, wall_shell
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from layouts.push import Door
 
 BEAT_SECONDS = 3.0
 RETRY = Event.raw(b"retry: 1000\n\n")
@@ -92,8 +95,11 @@ def build_app(
     public_url: str | None,
     clock: Callable[[], datetime],
     engine_timeout: float = 15.0,
+    door: Door | None = None,
 ) -> FastAPI:
     """Build the web app: `/` is the wall, `/api/board` the Board; `app.state.dash` is Dash for further pages.
+
+    `door` takes what is pushed to `/api/push/NAME`.
 
     `clock` gives the time (aware, UTC); the engine counts as dead `engine_timeout` seconds after its last beat.
     """
@@ -152,6 +158,7 @@ def build_app(
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
+            *([PushRoute(door, lambda: feed.closed).route()] if door is not None else []),
         ],
     )
     dash = Dash(

@@ -17,10 +17,12 @@ import typer.main
 
 import app
 from analytics.explain import formula
-from analytics.facts import DERIVED, FACTS
+from analytics.feeding import needed
+from analytics.derived import DERIVED
+from analytics.facts import FACTS
 from analytics.kpi import OPERATORS, Shape
+from analytics.named import NAMED
 from data.settings import load_settings, shapes
-from data.settings.origin import LATER_FORMATS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -38,6 +40,7 @@ TABLES = {
     "[web]": shapes.Web,
     "[mail]": shapes.MailShape,
     "[[source]]": shapes.SourceShape,
+    "[source.paging]": shapes.PagingShape,
     "[source.fields]": shapes.FieldShape,
     "[source.extra]": shapes.ExtraShape,
     "[[source.kinds]]": shapes.KindShape,
@@ -86,8 +89,15 @@ def kpi_entry(kpi):
         bounds = [side(name, bound) for name, bound in (("green", rule.green), ("red", rule.red)) if bound is not None]
         yield f"- limits where {where}: {', '.join(bounds)}"
     yield f"- by: {'; '.join(' and '.join(group) for group in kpi.by) or 'the whole network only'}"
-    yield f"- window: {f'{kpi.window_days} d' if kpi.window_days else 'all'}, at least {kpi.min_n:g} rows"
+    if kpi.limits_of:
+        yield "- limits of a contract: these are multiples of the target that a contract in force sets for the slice"
+    window = "the state at the moment" if kpi.day == "snapshot" else f"{kpi.window_days} d" if kpi.window_days else "all"
+    yield f"- anchor: {kpi.day}; window: {window}; at least {kpi.min_n:g} rows"
+    yield f"- needs: {', '.join(f'`{need}`' for need in needed(kpi)).replace('|', '` or `') or 'nothing beside its rows'}"
+    if kpi.measure.shape == "named":
+        yield f"- source of the formula: {NAMED[kpi.measure.name].source}"
     yield f"- pain: {kpi.pain}; measures: {', '.join(kpi.remedies) or 'none'}"
+    yield f"- pitfall: {kpi.pitfall}"
 
 
 def section(text, heading, mark):
@@ -162,7 +172,6 @@ def test_every_choice_measure_and_condition_is_documented():
     ]
     assert {"quality", "between", "xes"} <= set(choices)
     assert set(choices) <= set(names(page))
-    assert all(f"`{name}`" in page for name in LATER_FORMATS)
     assert {names(name)[0] for name, _ in rows(section(page, "Conditions", "###"))} == set(OPERATORS)
     measures = [tomllib.loads(f"m = {names(cell)[0]}")["m"] for cell, _ in rows(section(page, "Measures", "###"))]
     assert {next(iter(measure)) for measure in measures} == set(get_args(Shape))
@@ -189,6 +198,13 @@ def test_the_page_of_the_kpis_is_up_to_date():
     assert page == kpi_page(kpis), "run python -m tests.test_docs"
 
 
+def test_every_shipped_kpi_says_what_misleads_and_whom_it_hurts():
+    pains = re.search(r"^\| `pain` \|.*?:(.*)\|$", SETTINGS.read_text(), flags=re.MULTILINE)[1]
+    for kpi in shipped():
+        assert kpi.pitfall.endswith("."), kpi.key
+        assert kpi.pain in names(pains), kpi.key
+
+
 def examples_of_the_readme():
     text = (ROOT / "README.md").read_text()
     return dict(re.findall(r"<!-- test: (.*?) -->\n```\w+\n(.*?)```", text, flags=re.DOTALL))
@@ -209,6 +225,12 @@ def test_the_readmes_settings_load_the_readmes_rows(tmp_path):
     )
     for source in json.loads(loaded.stdout)["sources"]:
         assert (source["read"], source["stored"]) == (2, 2)
+
+
+def test_the_readmes_web_api_and_push_source_are_in_order(tmp_path):
+    (tmp_path / "settings.toml").write_text(examples_of_the_readme()["a web API and a push source"])
+    environ = {"DESK_TOKEN": "x", "COUNTER_TOKEN": "0123456789abcdef"}
+    assert [source.format for source in load_settings(tmp_path / "settings.toml", environ).sources] == ["http", "push"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

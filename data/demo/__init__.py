@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from data.demo.systems import LiveNetwork, write_network
+from data.demo.live import LiveNetwork, write_network
 
 __all__ = ["LiveNetwork", "write_network"]

@@ -2,7 +2,7 @@
 
 from data.settings.durations import interval_seconds
 from data.settings.load import load_settings, role_problem
-from data.settings.values import Extra, Format, KindRule, Mail, Mapping, Settings, SettingsError, Source
+from data.settings.values import Extra, Format, KindRule, Mail, Mapping, Paging, Settings, SettingsError, Source
 
 __all__ = [
     "Extra",
@@ -10,6 +10,7 @@ __all__ = [
     "KindRule",
     "Mail",
     "Mapping",
+    "Paging",
     "Settings",
     "SettingsError",
     "Source",

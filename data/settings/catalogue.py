@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from analytics.facts import FACTS, Type, column_types
+from analytics.derived import column_types
+from analytics.facts import FACTS, Type
 from analytics.kpi import Kpi, LimitRule, Limits, Slice
+from analytics.master import INHERITED
 from data.settings.durations import seconds
 from data.settings.limits import reach, read_bound, say_contradictions
 from data.settings.measures import Columns, read_condition, read_measure
@@ -69,8 +71,8 @@ def _kpi(key: str, table: Any, extras: Extras, zone: ZoneInfo, root: Place) -> K
     window, matures = _window(shape, place)
     by = _by(shape, columns, place)
     limits = _limits(shape, by, columns, broken, place)
-    if shape.limits_of is not None:
-        place.at("limits_of").say("limits of contracts are not available in this version yet", "remove it")
+    if shape.limits_of is not None and shape.better == "between":
+        place.at("limits_of").say("a band is not scaled by contracts", "remove it, or give the contract a green and a red")
     if len(place.problems) > before or measure is None or limits is None or day is None:
         return None
     assert shape.title is not None  # noqa: S101  # reported above, as is whatever else is needed
@@ -96,6 +98,8 @@ def _kpi(key: str, table: Any, extras: Extras, zone: ZoneInfo, root: Place) -> K
         pain=shape.pain,
         remedies=tuple(shape.remedies),
         limits=limits[1],
+        limits_of=shape.limits_of,
+        pitfall=shape.pitfall,
     )
 
 
@@ -213,7 +217,8 @@ def _where(entry: LimitShape, by: tuple[tuple[str, ...], ...], columns: Columns,
         return ()
     before = len(place.problems)
     for dimension in entry.where:
-        _find_text(columns, dimension, spot.at(dimension))
+        if dimension not in INHERITED or not any("partner" in group for group in by):
+            _find_text(columns, dimension, spot.at(dimension))
     if len(place.problems) == before and not any(set(entry.where) <= reach(group) for group in by):
         spot.say("no slice of this KPI names that", f"add {_group(entry.where)} to by")
     return tuple(sorted(entry.where.items()))

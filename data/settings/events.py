@@ -29,8 +29,13 @@ def say_shape(draft: Draft) -> None:
 def _say_snapshot_shape(draft: Draft, fact: Fact) -> None:
     for key in ("events", "kinds"):
         if getattr(draft.shape, key) is not None:
-            draft.place.at(key).say(f"{fact.name} is a snapshot and has no events", "remove it, and name `at`")
-    draft.needs("at", 'at = "date" above the sub-tables of [[source]]')
+            what = "master data" if fact.master else "a snapshot"
+            mend = "remove it" if fact.master else "remove it, and name `at`"
+            draft.place.at(key).say(f"{fact.name} is {what} and has no events", mend)
+    if not fact.master:
+        draft.needs("at", 'at = "date" above the sub-tables of [[source]]')
+    elif draft.shape.at is not None:
+        draft.place.at("at").say(f"{fact.name} is master data and holds at any time", "remove it")
 
 
 def _say_event_shape(draft: Draft, fact: Fact) -> None:

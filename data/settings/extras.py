@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analytics.facts import column_types
+from analytics.derived import column_types
 from data.settings.draft import Draft, field_types, say_no_column
 from data.settings.problems import Place, quoted, suggest
 from data.settings.shapes import unknown
@@ -17,9 +17,6 @@ _LOG_COLUMNS = ("at", "kind", "key", "source", "generation", "batch", "row", "fi
 _FOLD_COLUMNS = ("recorded_at", "first_event_at", "last_event_at", "t", "seq", "first", "last", "version", "known_from")
 _SCAN_COLUMNS = (
     "watermark",
-    "day_index",
-    "day_from",
-    "day_to",
     "again_at",
     "again_device",
     "bounce_known",

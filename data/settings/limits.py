@@ -7,13 +7,14 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from analytics.kpi import Bound, LimitRule, Limits
+from analytics.master import INHERITED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from data.settings.problems import Place
 
-_FROM_PARTNER = frozenset({"country", "region"})
+_FROM_PARTNER = frozenset(INHERITED)
 """Dimensions that a slice of a partner has from the master data, though it does not name them."""
 
 

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from data.settings.draft import Draft
 
 FILE_FORMATS = ("csv", "xlsx", "parquet", "json", "xes")
-LATER_FORMATS = ("http", "push")
 _OWN_KEYS = {
     "path": FILE_FORMATS,
     "url": ("sql", "http"),
     "query": ("sql",),
     "cursor": ("sql", "http"),
     "allow": ("sql",),
+    "records": ("http",),
     "headers": ("http",),
     "paging": ("http",),
     "token": ("push",),
@@ -31,6 +31,8 @@ _OWN_KEYS = {
 _NEEDED = {
     **{form: {"path": f'path = "incidents/*.{form}"'} for form in FILE_FORMATS},
     "sql": {"url": 'url = "duckdb://"', "query": 'query = "SELECT * FROM orders"'},
+    "http": {"url": 'url = "https://api.example.com/orders?changed_since=:since"'},
+    "push": {"token": 'token = "${ORDERS_TOKEN}"'},
 }
 
 
@@ -39,9 +41,6 @@ def say_format(draft: Draft) -> None:
     form = draft.shape.format
     if form is None:
         return
-    if form in LATER_FORMATS:
-        wrong = f"{form} sources are not available in this version yet"
-        draft.place.at("format").say(wrong, f"use {listed([*FILE_FORMATS, 'sql'])}")
     for key, example in _NEEDED.get(form, {}).items():
         draft.needs(key, example)
         if getattr(draft.shape, key) == "":

@@ -80,6 +80,18 @@ class KindShape(Shape):
     when: dict[str, Any] = {}
 
 
+class PagingShape(Shape):
+    page: str | None = None
+    size: str | None = None
+    first: int = 1
+    offset: str | None = None
+    limit: str | None = None
+    rows: int | None = None
+    next: str | None = None
+    parameter: str | None = None
+    link: str | None = None
+
+
 class SourceShape(Shape):
     name: str | None = None
     fact: str | None = None
@@ -96,8 +108,9 @@ class SourceShape(Shape):
     query: str | None = None
     cursor: str | None = None
     allow: Any = None
+    records: str | None = None
     headers: dict[str, str] | None = None
-    paging: Any = None
+    paging: PagingShape | None = None
     token: str | None = None
     fields: dict[str, Annotated[FieldShape, BeforeValidator(_column)]] = {}
     extra: dict[str, Annotated[ExtraShape, BeforeValidator(_column)]] = {}
@@ -133,7 +146,8 @@ class KpiShape(Shape):
     unit: str | None = None
     pain: str = "waits"
     remedies: list[str] = []
-    limits_of: Any = None
+    limits_of: Literal["contract"] | None = None
+    pitfall: str = ""
     limits: list[LimitShape] = []
 
 
@@ -206,6 +220,8 @@ _MENDS = {
     ("limits", "list_type"): "write [[kpi.KEY.limits]] with two brackets",
     ("missing", "list_type"): 'put it in brackets, e.g. ["N/A"]',
     ("where", "list_type"): 'put it in brackets, e.g. [{ column = "channel", is = "walk_in" }]',
+    ("headers", "dict_type"): 'write { Authorization = "Bearer ${NAME}" }',
+    ("paging", "model_type"): 'write e.g. { page = "page", size = "per_page", rows = 500 }',
     ("measure", "dict_type"): 'write e.g. { share = "late" }',
 }
 

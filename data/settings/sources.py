@@ -11,7 +11,6 @@ from data.settings.events import read_kinds, say_shape
 from data.settings.extras import read_extra
 from data.settings.fields import read_mapping, say_unmapped_key
 from data.settings.origin import (
-    LATER_FORMATS,
     freshness,
     read_allow,
     read_url,
@@ -21,6 +20,7 @@ from data.settings.origin import (
     say_times,
 )
 from data.settings.problems import Place, quoted
+from data.settings.remote import read_paging, say_request, say_token
 from data.settings.shapes import SourceShape, shaped, unknown
 from data.settings.values import Source
 
@@ -88,6 +88,9 @@ def _source(draft: Draft) -> Source | None:
     say_format(draft)
     url = read_url(draft)
     say_query(draft, url)
+    say_request(draft)
+    paging = read_paging(draft)
+    say_token(draft)
     say_times(draft)
     say_encoding(draft)
     say_shape(draft)
@@ -95,7 +98,7 @@ def _source(draft: Draft) -> Source | None:
     fields = tuple((name, read_mapping(draft, name, mapping)) for name, mapping in shape.fields.items())
     extra = tuple((name, read_extra(draft, name)) for name in shape.extra)
     kinds = read_kinds(draft)
-    if shape.name is None or shape.fact is None or shape.format is None or shape.format in LATER_FORMATS:
+    if shape.name is None or shape.fact is None or shape.format is None:
         return None
     return Source(
         name=shape.name,
@@ -118,4 +121,8 @@ def _source(draft: Draft) -> Source | None:
         query=shape.query,
         cursor=shape.cursor,
         allow=read_allow(draft),
+        records=shape.records,
+        headers=tuple((shape.headers or {}).items()),
+        paging=paging,
+        token=shape.token,
     )

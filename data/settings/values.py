@@ -40,6 +40,25 @@ class KindRule:
 
 
 @dataclass(frozen=True)
+class Paging:
+    """How an http source is asked for its next page; one of `page`, `offset`, `next` and `link` is set.
+
+    `page` and `offset` name query parameters, `next` is the dotted path of a link in the page, or of a token that
+    `parameter` takes, `link` is a relation in the Link header.
+    """
+
+    page: str | None = None
+    size: str | None = None
+    first: int = 1
+    offset: str | None = None
+    limit: str | None = None
+    rows: int | None = None
+    next: str | None = None
+    parameter: str | None = None
+    link: str | None = None
+
+
+@dataclass(frozen=True)
 class Source:
     """One [[source]]: `events` is set for a row per case, `kinds` for a row per event, neither for a snapshot."""
 
@@ -63,6 +82,16 @@ class Source:
     query: str | None = None
     cursor: str | None = None
     allow: tuple[Path, ...] = ()
+    records: str | None = None
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    paging: Paging | None = None
+    token: str | None = field(default=None, repr=False)
+
+    @property
+    def tells(self) -> frozenset[str]:
+        """The canonical fields, event kinds and further columns that the source tells of."""
+        names = [name for name, _ in self.fields] + [name for name, _ in self.extra]
+        return frozenset([*names, *(kind for kind, _ in self.events), *(rule.kind for rule in self.kinds)])
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -35,9 +35,12 @@ class Chunk:
 class SourceError(Exception):
     """A source, or a file of it, cannot be read as a whole. The message is one sentence with the mend in it.
 
-    `permanent` says that trying again cannot help until somebody changes something.
+    `permanent` says that trying again cannot help until somebody changes something. `key` is the key of the settings
+    to look at, where one is to blame. `wait` are the seconds for which the source asks to be left alone.
     """
 
-    def __init__(self, message: str, *, permanent: bool = True) -> None:
+    def __init__(self, message: str, *, permanent: bool = True, key: str | None = None, wait: float = 0.0) -> None:
         super().__init__(message)
         self.permanent = permanent
+        self.key = key
+        self.wait = wait

@@ -166,9 +166,13 @@ def _pending(place: _Place, source: Source, mark: FileMark | None, *, again: boo
 
 
 def columns(source: Source) -> tuple[str, ...]:
-    """Return the columns of the first file, or of the query's result. Raises SourceError."""
+    """Return the columns of the first file or page, or of the query's result. Raises SourceError."""
     if source.format == "sql":
         return sql.columns(source)
+    if source.format == "http":
+        from data.sources import http  # noqa: PLC0415  # networks without web APIs need no HTTP client
+
+        return http.columns(source)
     if source.format not in _CHUNKS:
         return source.columns
     places, errors = _places(source)

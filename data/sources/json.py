@@ -250,16 +250,29 @@ def _row(text: str, encoding: str) -> dict[str, str | None] | str:
     if (byte := undecodable(text)) is not None:
         return undecodable_reason(byte, encoding)
     try:
-        value = _DECODER.decode(text.strip())
-        if not isinstance(value, dict):
-            return "is not a JSON object"
-        row: dict[str, str | None] = {}
-        _flatten(value, "", row)
+        value = decoded(text)
     except json.JSONDecodeError as error:
         return f"is no JSON: {error.msg} at character {error.pos + 1}"
     except RecursionError:
         return "is nested too deeply"
-    if "\\u" in text and any(_HALF.search(part or "") for item in row.items() for part in item):
+    return flat_row(value, escapes="\\u" in text)
+
+
+def decoded(text: str) -> Any:
+    """Return the value of a JSON text, its numbers as they are written. Raises JSONDecodeError, RecursionError."""
+    return _DECODER.decode(text.strip())
+
+
+def flat_row(value: Any, *, escapes: bool) -> dict[str, str | None] | str:
+    """Return the flat row of a decoded object, or the reason why it is none; only `escapes` can write half characters."""
+    if not isinstance(value, dict):
+        return "is not a JSON object"
+    row: dict[str, str | None] = {}
+    try:
+        _flatten(value, "", row)
+    except RecursionError:
+        return "is nested too deeply"
+    if escapes and any(_HALF.search(part or "") for item in row.items() for part in item):
         return "holds half of a character (a lone \\ud800 to \\udfff)"
     return row
 
@@ -271,10 +284,10 @@ def _flatten(value: dict[str, Any], prefix: str, row: dict[str, str | None]) -> 
         elif inner is None:
             row[prefix + key] = None
         else:
-            row[prefix + key] = str(inner) if isinstance(inner, str) else _text(inner)
+            row[prefix + key] = str(inner) if isinstance(inner, str) else value_text(inner)
 
 
-def _text(value: Any) -> str:
+def value_text(value: Any) -> str:
     """Return a value as JSON text, its numbers as they were written."""
     match value:
         case None:
@@ -284,8 +297,8 @@ def _text(value: Any) -> str:
         case _Number():
             return str(value)
         case list():
-            return f"[{','.join(map(_text, value))}]"
+            return f"[{','.join(map(value_text, value))}]"
         case dict():
-            return "{" + ",".join(f"{_text(key)}:{_text(inner)}" for key, inner in value.items()) + "}"
+            return "{" + ",".join(f"{value_text(key)}:{value_text(inner)}" for key, inner in value.items()) + "}"
         case _:
             return json.dumps(value, ensure_ascii=False)

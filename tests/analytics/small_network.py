@@ -58,7 +58,7 @@ class Network:
 
     def judge(self, *keys):
         kpis = [kpi for kpi in self.settings.kpis if not keys or kpi.key in keys]
-        feeds = [FeedRule(s.name, s.fact, s.fresh_within_seconds) for s in self.settings.sources]
+        feeds = [FeedRule(s.name, s.fact, s.fresh_within_seconds, s.tells) for s in self.settings.sources]
         return Judge(kpis, feeds, self.settings.network, self.settings.timezone)
 
     def moment(self, at=None):
@@ -66,7 +66,7 @@ class Network:
 
     def board(self, at=None, *keys):
         moment = self.moment(at)
-        with self.warehouse.reader(self.names, moment) as view:
+        with self.warehouse.reader(self.names, moment, timezone=self.settings.timezone) as view:
             return self.judge(*keys).board(view, moment, 1)
 
     def readings(self, at=None, *keys):
@@ -79,16 +79,16 @@ class Network:
     def explain(self, key, slice_=(), at=None):
         moment = self.moment(at)
         judge = self.judge(key)
-        with self.warehouse.reader(self.names, moment) as view:
+        with self.warehouse.reader(self.names, moment, timezone=self.settings.timezone) as view:
             reading = {r.slice: r for r in judge.board(view, moment, 1).readings}[slice_]
             return reading, explanation(judge, view, judge.kpis[0], reading, moment)
 
-    def fact(self, name, at=None, *, bounces=False):
+    def fact(self, name, at=None, columns=()):
         """Give the fact with its derived columns as a frame indexed by key; missing is None or NaT."""
         moment = self.moment(at)
-        with self.warehouse.reader(self.names, moment) as view:
-            table = view.fact(name, bounces=bounces)
-            key = ("test", name, bounces, tuple(table.columns))
+        with self.warehouse.reader(self.names, moment, timezone=self.settings.timezone) as view:
+            table = view.fact(name, frozenset(columns))
+            key = ("test", name, tuple(columns), tuple(table.columns))
             frame = view.ask(key, lambda _: table, {"now": naive(moment)})
         return frame.set_index("key").sort_index()
 

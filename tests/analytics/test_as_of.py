@@ -268,7 +268,7 @@ def picture(network, moment):
 
 
 def table(network, fact, moment):
-    frame = network.fact(fact, moment, bounces=fact == "repair_orders")
+    frame = network.fact(fact, moment, columns=("bounced_7d",) if fact == "repair_orders" else ())
     return frame.astype("object").where(frame.notna(), None)
 
 
@@ -444,7 +444,7 @@ def test_up_to_a_batch(tmp_path, shape):
         REPAIRS,
         now=NOW.isoformat(),
     )
-    before, fact = network.board(None, "unsuccessful", "open_old"), network.fact("repair_orders", bounces=True)
+    before, fact = network.board(None, "unsuccessful", "open_old"), network.fact("repair_orders", columns=("bounced_7d",))
     write_csv(tmp_path / "orders.csv", spell(first) + spell(second))
     network.load()
     after = network.board(None, "unsuccessful", "open_old")
@@ -453,7 +453,7 @@ def test_up_to_a_batch(tmp_path, shape):
     with network.warehouse.reader(network.names, NOW, 1) as view:
         again = network.judge("unsuccessful", "open_old").board(view, NOW, 1)
         assert as_json(again) == as_json(before)
-        seen_then = view.fact("repair_orders", bounces=True)
+        seen_then = view.fact("repair_orders", frozenset({"bounced_7d"}))
         rows = view.ask(("then",), lambda _: seen_then, {}).set_index("key").sort_index()
     pd.testing.assert_frame_equal(rows, fact, check_dtype=False)
     network.close()

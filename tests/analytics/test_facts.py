@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from small_network import Network, cases, happenings, known
 
-from analytics.facts import BOUNCE_COLUMNS, DERIVED, FACTS, column_types
+from analytics.derived import DERIVATIONS, DERIVED, column_types, linked
+from analytics.facts import FACTS
 
 NOW = "2026-06-30T12:00:00+00:00"
 
@@ -215,11 +216,98 @@ ORDERS = {
     "only_failed": ({"received": t(1), "qc_failed": t(4)}, {}, {"qc_first_pass_failed": True}),
     "only_passed": ({"received": t(1), "qc_passed": t(4)}, {}, {"qc_first_pass_failed": False}),
     "never_checked": ({"received": t(1)}, {}, {"qc_first_pass_failed": None}),
+    "back_within_exactly_three_days": (
+        {"received": t(1), "closed": t(4)},
+        {},
+        {"within_3d": True, "within_24h": False},
+    ),
+    "open_for_three_days_and_a_second": ({"received": t(27, "11:59:59")}, {}, {"within_3d": False}),
+    "open_for_less_than_three_days": ({"received": t(28)}, {}, {"within_3d": None}),
+    "ready_when_dispatched": (
+        {"received": t(1), "completed": t(2), "dispatched": t(3), "delivered": t(5), "closed": t(6)},
+        {},
+        {"ready_at": t(3), "rtat_hours": 48.0, "done_at": t(2), "ended_at": t(2), "given_up_at": None},
+    ),
+    "ready_when_completed": ({"received": t(1), "completed": t(2)}, {}, {"ready_at": t(2), "rtat_hours": 24.0}),
+    "ended_when_it_was_given_up": (
+        {"received": t(1), "cancelled": t(2), "closed": t(5)},
+        {},
+        {"given_up_at": t(2), "ended_at": t(2), "done_at": t(5)},
+    ),
+    "ended_since_it_was_reopened": (
+        {"received": t(1), "completed": [t(3), t(9)], "closed": [t(4), t(10)], "reopened": t(6)},
+        {},
+        {"ended_at": t(9), "done_at": t(9)},
+    ),
+    "reopened_has_not_ended": ({"received": t(1), "closed": t(3), "reopened": t(6)}, {}, {"ended_at": None}),
+    "waits_for_its_part": (
+        {"received": t(1), "part_requested": t(2)},
+        {},
+        {"waiting_for_part": True, "waiting_for_customer": False, "actionable": False},
+    ),
+    "has_its_part": (
+        {"received": t(1), "part_requested": t(2), "part_received": t(3)},
+        {},
+        {"waiting_for_part": False, "actionable": True},
+    ),
+    "waits_for_a_second_part": (
+        {"received": t(1), "part_requested": [t(2), t(5)], "part_received": t(3)},
+        {},
+        {"waiting_for_part": True, "actionable": False},
+    ),
+    "is_worked_on_again_though_no_part_was_booked": (
+        {"received": t(1), "part_requested": t(2), "qc_failed": t(3)},
+        {},
+        {"waiting_for_part": False, "actionable": True},
+    ),
+    "waits_for_the_customer": (
+        {"received": t(1), "quoted": t(2)},
+        {},
+        {"waiting_for_customer": True, "actionable": False},
+    ),
+    "has_the_customers_word": (
+        {"received": t(1), "quoted": t(2), "approved": t(3)},
+        {},
+        {"waiting_for_customer": False, "actionable": True},
+    ),
+    "waits_no_more_once_closed": (
+        {"received": t(1), "part_requested": t(2), "closed": t(3)},
+        {},
+        {"waiting_for_part": False, "actionable": False},
+    ),
+    "cancelled_before_it_was_due": (
+        {"received": t(1), "cancelled": t(2)},
+        {"promised_at": t(3)},
+        {"late": None},
+    ),
+    "cancelled_after_it_was_due": ({"received": t(1), "cancelled": t(4)}, {"promised_at": t(3)}, {"late": True}),
+    "sent_back_in_time": ({"received": t(1), "returned_unrepaired": t(2)}, {"promised_at": t(3)}, {"late": False}),
+    "dead_on_its_14th_day": ({"received": t(15)}, {"sold_at": t(1)}, {"dead_on_arrival": True}),
+    "dead_a_second_later": ({"received": t(15, "00:00:01")}, {"sold_at": t(1)}, {"dead_on_arrival": False}),
+    "sold_after_it_broke": ({"received": t(1)}, {"sold_at": t(2)}, {"dead_on_arrival": None}),
+    "nobody_knows_when_it_was_sold": ({"received": t(1)}, {}, {"dead_on_arrival": None}),
+    "first_checked_when_it_failed": (
+        {"received": t(1), "qc_failed": t(4), "qc_passed": t(6)},
+        {},
+        {"first_check_at": t(4), "qc_first_pass_failed": True},
+    ),
     "counts_are_never_unknown": (
         {"received": t(1)},
         {},
         {"qc_failed_count": 0, "reopened_count": 0, "part_requested_count": 0},
     ),
+    "settled_by_closing": (
+        {"received": t(1), "closed": t(4)},
+        {"outcome": "swapped"},
+        {"settled_at": "2026-06-04T00:00:00", "swapped": True},
+    ),
+    "settled_by_a_swap": (
+        {"received": t(1), "swapped": t(3)},
+        {},
+        {"settled_at": "2026-06-03T00:00:00", "swapped": True},
+    ),
+    "settled_without_a_swap": ({"received": t(1), "closed": t(4)}, {}, {"swapped": False}),
+    "not_settled": ({"received": t(1)}, {}, {"settled_at": None, "swapped": None}),
     "first_and_last_sign_of_life": (
         {"created": t(1), "diagnosed": t(9), "assigned": t(4)},
         {},
@@ -322,9 +410,74 @@ SHIPMENTS = {
     "in_customs": ({"picked_up": t(1), "customs_in": t(2)}, {}, {"customs_hours": None}),
     "in_customs_by_one_scan": ({"picked_up": t(1), "customs_out": t(2)}, {}, {"customs_hours": None}),
     "no_exceptions": ({"picked_up": t(1)}, {}, {"exception_count": 0, "scanned_count": 0}),
+    "fetched_in_its_slot": (
+        {"picked_up": t(3)},
+        {"pickup_by": t(3)},
+        {"pickup_late": False, "shipped_at": "2026-06-03T00:00:00"},
+    ),
+    "fetched_a_second_late": ({"picked_up": t(3, "00:00:01")}, {"pickup_by": t(3)}, {"pickup_late": True}),
+    "never_fetched": ({"planned": t(1)}, {"pickup_by": t(3)}, {"pickup_late": True, "shipped_at": None}),
+    "slot_to_come": ({"planned": t(1)}, {"pickup_by": "2026-07-01T00:00:00"}, {"pickup_late": None}),
+    "scanned_within_its_slot": (
+        {"scanned": t(2), "delivered": t(4)},
+        {"pickup_by": t(3)},
+        {"pickup_late": False, "shipped_at": "2026-06-02T00:00:00", "transit_hours": None},
+    ),
+    "without_a_slot": ({"picked_up": t(3)}, {}, {"pickup_late": None}),
+    "in_full_and_on_time": (
+        {"picked_up": t(1), "delivered": t(3)},
+        {"promised_at": t(3), "complete": "true"},
+        {"on_time_in_full": True},
+    ),
+    "on_time_and_not_in_full": (
+        {"picked_up": t(1), "delivered": t(3)},
+        {"promised_at": t(3), "complete": "false"},
+        {"on_time_in_full": False, "late": False},
+    ),
+    "in_full_for_all_that_is_known": (
+        {"picked_up": t(1), "delivered": t(3)},
+        {"promised_at": t(3)},
+        {"on_time_in_full": True},
+    ),
+    "due_and_not_there": ({"picked_up": t(28)}, {"promised_at": t(29)}, {"on_time_in_full": False}),
+    "due_later": ({"picked_up": t(28)}, {"promised_at": "2026-07-01T00:00:00"}, {"on_time_in_full": None}),
+    "silent_for_ten_days": ({"picked_up": t(20, "12:00:00")}, {}, {"lost_or_damaged": False}),
+    "silent_for_longer": ({"picked_up": t(20, "11:59:59")}, {}, {"lost_or_damaged": True}),
+    "held_by_customs_for_long": (
+        {"picked_up": t(1), "customs_in": t(2)},
+        {},
+        {"lost_or_damaged": False, "silent": None, "domestic": False},
+    ),
+    "reported_lost": ({"picked_up": t(28), "lost": t(29)}, {}, {"lost_or_damaged": True, "silent": None}),
+    "found_again": ({"picked_up": t(1), "lost": t(9), "delivered": t(20)}, {}, {"lost_or_damaged": False}),
+    "damaged": ({"picked_up": t(1), "damaged": t(2), "delivered": t(3)}, {}, {"lost_or_damaged": True}),
+    "never_sent": ({"planned": t(1)}, {}, {"lost_or_damaged": None, "silent": None, "domestic": None}),
+    "within_a_country": (
+        {"picked_up": t(29, "11:00:00")},
+        {"origin": "DE-BE", "destination": "DE"},
+        {"domestic": True, "silent": True},
+    ),
+    "abroad": (
+        {"picked_up": t(29, "11:00:00")},
+        {"origin": "DE", "destination": "FR"},
+        {"domestic": False, "silent": False},
+    ),
+    "silent_for_a_day": ({"picked_up": t(29, "12:00:00")}, {"mode": "road"}, {"domestic": True, "silent": False}),
+    # from Friday 06:00 to Tuesday 12:00 are 54 hours without the weekend, and 102 with it
+    "silent_over_a_weekend": ({"picked_up": t(26, "06:00:00")}, {"mode": "air"}, {"domestic": False, "silent": False}),
+    "silent_since_saturday": ({"picked_up": t(27, "06:00:00")}, {"mode": "road"}, {"silent": True}),  # 36 hours
+    "silent_for_a_week": ({"picked_up": t(23)}, {"leg": "import"}, {"domestic": False, "silent": True}),
+    "silent_nobody_knows_where": ({"picked_up": t(29)}, {}, {"domestic": None, "silent": False}),
+    "named_places": (
+        {"picked_up": t(29)},
+        {"origin": "customer", "destination": "workshop", "leg": "domestic return"},
+        {"domestic": True},
+    ),
 }
 
 LINES = {
+    "fitted": ({"received": t(1), "installed": t(2), "defective": t(3)}, {}, {"fitted_at": t(2)}),
+    "never_fitted_for_it_was_broken": ({"received": t(1), "defective": t(3)}, {}, {"fitted_at": t(3)}),
     "on_time": (
         {"requested": t(1), "received": t(3)},
         {"promised_at": t(3)},
@@ -354,9 +507,33 @@ LINES = {
     "cancelled": (
         {"requested": t(1), "cancelled": t(2)},
         {"promised_at": t(3)},
-        {"late": False, "lead_hours": None, "overdue": False},
+        {"late": None, "lead_hours": None, "overdue": False, "asked_at": "2026-06-01T00:00:00"},
     ),
-    "received_before_the_request": ({"requested": t(4), "received": t(3)}, {}, {"lead_hours": None}),
+    "cancelled_after_its_date": (
+        {"requested": t(1), "cancelled": t(4)},
+        {"promised_at": t(3)},
+        {"late": True, "overdue": False, "awaited": False},
+    ),
+    "received_before_the_request": (
+        {"requested": t(4), "received": t(3)},
+        {},
+        {"lead_hours": None, "filled_at_once": None},
+    ),
+    "from_the_shelf": ({"requested": t(1), "received": t(2)}, {}, {"filled_at_once": True}),
+    "a_second_too_slow": ({"requested": t(1), "received": t(2, "00:00:01")}, {}, {"filled_at_once": False}),
+    "backordered_and_quick": (
+        {"requested": t(1), "backordered": t(1), "received": t(1, "09:00:00")},
+        {},
+        {"filled_at_once": False},
+    ),
+    "asked_a_day_ago": ({"requested": t(29, "12:00:00")}, {}, {"filled_at_once": None}),
+    "asked_a_second_earlier": ({"requested": t(29, "11:59:59")}, {}, {"filled_at_once": False}),
+    "called_off_at_once": ({"requested": t(1), "cancelled": t(2)}, {}, {"filled_at_once": None}),
+    "called_off_later": ({"requested": t(1), "cancelled": t(3)}, {}, {"filled_at_once": False}),
+    "core_not_due": ({"requested": t(1), "received": t(2)}, {}, {"core_overdue": None, "awaited": False}),
+    "core_of_what_has_not_come": ({"requested": t(1)}, {}, {"core_overdue": None, "awaited": True}),
+    "core_due": ({"requested": t(1), "core_due": t(20)}, {}, {"core_overdue": True}),
+    "core_sent_back": ({"requested": t(1), "core_due": t(20), "core_returned": t(25)}, {}, {"core_overdue": False}),
 }
 
 TABLES = {"repair_orders": ORDERS, "shipments": SHIPMENTS, "part_orders": LINES}
@@ -395,7 +572,7 @@ def facts(tmp_path_factory):
             sources[f"{fact}_{shape}"] = (body(fact, fields, kinds), rows)
         network = Network(tmp_path_factory.mktemp(shape), sources, now=NOW)
         for fact in TABLES:
-            found[fact, shape] = network.fact(fact, bounces=fact == "repair_orders")
+            found[fact, shape] = network.fact(fact, columns=tuple(DERIVED[fact]))
         network.close()
     return found
 
@@ -420,7 +597,8 @@ def told_as(value):
 @pytest.mark.parametrize("fact", TABLES)
 def test_every_derived_column_has_a_case(fact):
     shown = {column for *_, expected in TABLES[fact].values() for column in expected}
-    assert set(DERIVED[fact]) - shown <= {f"bounced_{days}d" for days in (7, 60, 90)}
+    own = {column for each in DERIVATIONS[fact] if not each.linked for column in each.columns}
+    assert own <= shown  # what looks at other rows has tests of its own
 
 
 @pytest.mark.parametrize("fact", TABLES)
@@ -437,7 +615,7 @@ def bounces(tmp_path_factory):
     ]
     body = cases("repair_orders", ["order_id", "device_id", "partner"], ["received", "delivered"])
     network = Network(tmp_path_factory.mktemp("bounces"), {"orders": (body, rows)}, now=NOW)
-    found = network.fact("repair_orders", bounces=True)
+    found = network.fact("repair_orders", columns=("bounced_7d",))
     yield network, found
     network.close()
 
@@ -460,15 +638,16 @@ def test_first_time_fix_looks_at_early_bounces(bounces, key, fixed):
 
 
 def test_a_bounce_does_not_exist_before_it_happened(bounces):
-    before = bounces[0].fact("repair_orders", "2026-01-09T23:59:59+00:00", bounces=True)
+    before = bounces[0].fact("repair_orders", "2026-01-09T23:59:59+00:00", columns=("bounced_7d",))
     assert known(before.loc["b1", "bounced_7d"]) is False
     assert "b2" not in before.index
-    after = bounces[0].fact("repair_orders", "2026-01-10T00:00:00+00:00", bounces=True)
+    after = bounces[0].fact("repair_orders", "2026-01-10T00:00:00+00:00", columns=("bounced_7d",))
     assert known(after.loc["b1", "bounced_7d"]) is True
 
 
-def test_bounce_columns_are_named():
-    assert set(BOUNCE_COLUMNS) <= set(DERIVED["repair_orders"])
+def test_what_looks_at_other_orders_is_worked_out_only_when_it_is_asked_for():
+    assert linked("repair_orders", frozenset({"late"})) == ()
+    assert [each.name for each in linked("repair_orders", frozenset({"late", "bounced_7d"}))] == ["devices"]
 
 
 def test_a_hand_in_without_receipt_is_a_return(tmp_path):
@@ -479,6 +658,6 @@ def test_a_hand_in_without_receipt_is_a_return(tmp_path):
     ]
     body = cases("repair_orders", ["order_id", "device_id"], ["created", "closed"])
     network = Network(tmp_path, {"orders": (body, rows)}, now=NOW)
-    found = network.fact("repair_orders", bounces=True)
+    found = network.fact("repair_orders", columns=("bounced_7d",))
     network.close()
     assert found["bounced_7d"].tolist() == [True, False]

@@ -1,0 +1,79 @@
+"""What a derivation is: a group of a fact's columns that are worked out together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import ibis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import ibis.expr.types as ir
+
+    from analytics.facts import Type
+    from analytics.moments import Moments
+
+
+class Sight(Protocol):
+    """What an expression may look at beside the rows it is given."""
+
+    @property
+    def moments(self) -> Moments:
+        """Placeholder times: `now` everywhere; in measures also `from`, `to` and `watermark:<source>`."""
+        ...
+
+    def fact(self, name: str, columns: frozenset[str] = frozenset()) -> ir.Table:
+        """Give another fact with its derived columns; linked ones (see `Derivation`) only where they are named."""
+        ...
+
+    def table(self, name: str) -> ir.Table:
+        """Give master data (a row per key; no rows where none was loaded) or one of `analytics.master.TABLES`."""
+        ...
+
+    def log(self, name: str) -> ir.Table:
+        """Give when each event of a fact was first told of (see `analytics.fold.told_when`): key, at, recorded_at."""
+        ...
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Derived columns that are built together.
+
+    `build` takes rows of the fact with all columns of the derivations before it and gives them back with exactly `columns`
+    added, one row per `key` as before. `linked` says that it looks at other rows or tables: it is then worked out only for
+    KPIs that ask for one of its columns, once per judgement; `after` names linked derivations whose columns it uses.
+    `needs` names per column the fields, kinds (`received`) or master data (`sites.opening`) without which it is unknown,
+    alternatives joined by `|`; a column without an entry needs nothing.
+    """
+
+    name: str
+    fact: str
+    columns: Mapping[str, Type]
+    build: Callable[[Any, Sight], Any]
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    linked: bool = False
+    after: tuple[str, ...] = ()
+
+
+def hours(start: Any, end: Any) -> Any:
+    """Give the hours between two times, unknown where the end lies before the start: such an order of events is a fault."""
+    between = (end.epoch_seconds() - start.epoch_seconds()) / 3600.0
+    return ibis.ifelse(end >= start, between, ibis.null("float64"))
+
+
+def either(*cases: tuple[Any, Any]) -> Any:
+    """Give the value of the first case that holds, else unknown."""
+    return ibis.cases(*cases, else_=None)
+
+
+def lateness(done: Any, promised: Any, waiting: Any, now: Any) -> Any:
+    """Late: done strictly after the promise, or still waiting past it; unknown without a promise or before it is due."""
+    after = (done > promised).fill_null(False)
+    return either(
+        (promised.isnull(), ibis.null("boolean")),
+        (after | (waiting & (now > promised)), ibis.literal(True)),
+        (waiting, ibis.null("boolean")),
+        (ibis.literal(True), ibis.literal(False)),
+    )

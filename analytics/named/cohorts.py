@@ -1,0 +1,64 @@
+"""Measures over a cohort of rows: how long they wait for their end, and the watermark by which they have matured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from analytics.measure import scope, within
+from analytics.named.named import Named
+from analytics.named.survival import cohort_quantile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from analytics.derived import Sight
+    from analytics.kpi import Kpi
+
+SOURCE = "Kaplan and Meier 1958"
+
+
+def matured(rows: Any, after: str, sight: Sight) -> Any:
+    """Add `watermark`, as `measure.scope` wants it: the newest event of the fact `after`.
+
+    What is counted of a row comes from that other fact, so a row has matured only when that fact has gone on for long enough.
+    """
+    told = sight.fact(after)
+    newest = told.agg(watermark=told.last_event_at.max())
+    return rows.cross_join(newest)
+
+
+def waiting(
+    name: str,
+    formula: str,
+    fact: str,
+    times: Callable[[Any], tuple[Any, Any, Any]],
+    needs: tuple[str, ...],
+) -> Named:
+    """Give a Kaplan-Meier quantile in hours over the rows that the KPI's day books into its window.
+
+    `times(rows)` gives when a row began to wait, when it ended, and when it was given up (null: followed until now).
+    """
+
+    def cohort(sight: Sight, kpi: Kpi) -> Any:
+        rows = sight.fact(fact)
+        rows = within(rows, rows[kpi.day], kpi.window_days, sight)
+        return rows.filter(scope(kpi, rows))
+
+    def figures(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
+        rows = cohort(sight, kpi)
+        start, end, given_up = times(rows)
+        return cohort_quantile(rows, by, start, end, given_up.coalesce(sight.moments["now"]), kpi)
+
+    def shown(sight: Sight, kpi: Kpi) -> Any:
+        rows = cohort(sight, kpi)
+        start, end, given_up = times(rows)
+        return rows.mutate(began_at=start, ended_at=end, given_up_at=given_up).select(
+            "key", *_slices(kpi), "began_at", "ended_at", "given_up_at"
+        )
+
+    told = tuple("|".join(f"{fact}.{each}" for each in need.split("|")) for need in needs)
+    return Named(name, formula, SOURCE, told, figures, shown, "quantile")
+
+
+def _slices(kpi: Kpi) -> list[str]:
+    return list(dict.fromkeys(name for by in kpi.by for name in by))

@@ -1,0 +1,347 @@
+"""Work in progress against capacity, per site and working day, and added up from there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ibis
+
+from analytics.derived.hours import with_hours, with_place
+from analytics.measure import scope, within
+from analytics.named.named import Named
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import ibis.expr.types as ir
+
+    from analytics.derived import Sight
+    from analytics.kpi import Kpi
+
+SLA_DAYS = 3
+"""Within so many days a repair is promised where no contract says otherwise."""
+LOOK_BACK = 28
+"""Working days that tell what a shop is able to do."""
+RECENT = 10
+"""Working days over which its output is taken."""
+BUSY = 3
+"""A shop that had enough to do on fewer of these was starved: its output says little of what it could do."""
+FLOW_DAYS = 5
+"""Working days of the net flow: every day of a week once."""
+INTAKE_DAYS = 14
+WEEKS = 8
+"""Weeks before the last one that tell how much comes in."""
+FEW = 10
+"""So many orders are enough to judge a shop that has less work than that."""
+_MOVES_BACK = 50
+_CALENDAR_BACK = 80
+"""Calendar days looked at: LOOK_BACK working days with their holidays, and more of the calendar, so that each finds its day."""
+_DAY = 86400.0
+_UNIT = ("_partner", "place")
+
+
+def _orders(sight: Sight, kpi: Kpi, by: Sequence[str]) -> ir.Table:
+    """Give the orders with when they came and left, and where: units are the sites, or what is known of them."""
+    rows = sight.fact(kpi.fact)
+    rows = with_place(rows.filter(scope(kpi, rows)), sight)
+    rows = rows.drop_null(list(by)) if by else rows
+    return rows.select(
+        *by,
+        "open",
+        "actionable",
+        _partner=rows.partner.fill_null(""),
+        place=rows.place.fill_null(""),
+        came=rows.received_at.coalesce(rows.created_at),
+        left=rows.ended_at,
+    )
+
+
+def _working_days(sight: Sight) -> ir.Table:
+    """Give every site's last working days: `_site`, `_number` (0 is the newest that is over, -1 runs), `_opens`, `_ago` (days)."""
+    now = sight.moments["now"]
+    days = sight.table("calendar")
+    days = days.filter(days.opens_at <= now, days.opens_at > now - ibis.interval(days=_CALENDAR_BACK))
+    running = (days.closes_at > now).cast("int64").sum().over(group_by=days.site)
+    newest_first = ibis.row_number().over(group_by=days.site, order_by=days.opens_at.desc())
+    ago = (now.epoch_seconds() - days.opens_at.epoch_seconds()) / _DAY
+    return days.select(_site=days.site, _number=newest_first - running, _opens=days.opens_at, _ago=ago)
+
+
+def _moves(orders: ir.Table, unit: Sequence[str], sight: Sight) -> ir.Table:
+    """Give what came and left per unit and day: `_day` numbers working days where there are opening hours, else calendar days.
+
+    Day 0 is the newest that is over, day -1 runs. What comes or goes while a site is closed belongs to the working day before.
+    """
+    now = sight.moments["now"]
+    came = orders.select(*unit, at=orders.came, came=1, left=0)
+    left = orders.select(*unit, at=orders.left, came=0, left=1)
+    moves = ibis.union(came, left)
+    moves = moves.filter(moves["at"] <= now, moves["at"] > now - ibis.interval(days=_MOVES_BACK))
+    days = _working_days(sight)
+    moves = moves.asof_join(days, on=moves["at"] >= days["_opens"], predicates=[moves.place == days["_site"]])
+    day = moves["_number"].coalesce(_days_before_today(moves["at"], sight))
+    moves = moves.mutate(_day=day, _hours_known=moves["_site"].notnull())
+    return moves.group_by([*unit, "_hours_known", "_day"]).agg(came=moves.came.sum(), left=moves.left.sum())
+
+
+def _days_before_today(at: Any, sight: Sight) -> Any:
+    """Give how many of the network's days lie between a time and today: 0 is yesterday, -1 today."""
+    today = sight.moments["to"].epoch_seconds() - _DAY
+    return ((today - at.epoch_seconds()) / _DAY).floor().cast("int64")
+
+
+def _grid(orders: ir.Table, unit: Sequence[str], sight: Sight) -> ir.Table:
+    """Give a row per unit and working day, quiet ones too: `number` (0 the newest that is over), `ago`, `came`, `left`.
+
+    Working days are the open days of the site; where its hours are not known, those on which anything came or left there. Days
+    before a unit's first order of the time looked at are none of its own.
+    """
+    moves = _moves(orders, unit, sight)
+    days = _working_days(sight)
+    told = days.select(place=days["_site"], _day=days["_number"], number=days["_number"], ago=days["_ago"])
+    guessed = moves.filter(~moves["_hours_known"]).select(*_UNIT, "_day").distinct()
+    running = (guessed["_day"] < 0).cast("int64").sum().over(group_by=list(_UNIT))
+    rank = ibis.row_number().over(group_by=list(_UNIT), order_by="_day")
+    guessed = guessed.mutate(number=rank - running, ago=guessed["_day"].cast("float64"))
+    units = moves.group_by([*unit, "_hours_known"]).agg(_first=moves["_day"].max())
+    columns = [*unit, "_first", "_day", "number", "ago"]
+    known = units.filter(units["_hours_known"]).inner_join(told, "place").select(columns)
+    unknown = units.filter(~units["_hours_known"]).inner_join(guessed, list(_UNIT)).select(columns)
+    grid = ibis.union(known, unknown)
+    grid = grid.filter(grid["_day"] <= grid["_first"])
+    joined = grid.left_join(moves, [*unit, "_day"])
+    counts = {name: moves[name].fill_null(0) for name in ("came", "left")}
+    return joined.select(*(grid[name] for name in (*unit, "number", "ago")), **counts)
+
+
+def _units(sight: Sight, kpi: Kpi, by: Sequence[str]) -> ir.Table:
+    """Give a row per unit: `rows`, `open`, `actionable`, `done` and `known` (days) of the look-back, `intake`, `days`.
+
+    And in orders per working day: `capacity` is what the site declares, or the busiest tenth of its days where that is less or
+    nothing is declared. `output` is the median of the last working days on which a day's work was at hand; a shop that hardly
+    had such days was starved, and is believed its capacity. Neither falls below one order in the days looked at: a shop
+    that stands still would be infinitely far behind.
+    """
+    unit = (*by, *_UNIT)
+    orders = _orders(sight, kpi, by)
+    held = orders.group_by(list(unit)).agg(
+        rows=orders.count(), open=orders.open.sum(), actionable=orders.actionable.sum()
+    )
+    days = _with_stock(_grid(orders, unit, sight), held, unit)
+    days = days.filter(days.number < LOOK_BACK)
+    past, fortnight = days.number >= 0, (days.number >= 0) & (days.ago < INTAKE_DAYS)
+    done = days.group_by(list(unit)).agg(
+        peak=days.left.quantile(0.9, where=past),
+        done=days.left.sum(where=past),
+        known=past.sum(),
+        intake=days.came.sum(where=fortnight),
+        days=fortnight.sum(),
+    )
+    days = days.left_join(done, list(unit)).select(days, peak=done.peak)
+    busy = (days.number >= 0) & (days.number < RECENT) & (days.stock >= ibis.greatest(days.peak, 1.0))
+    usual = days.group_by(list(unit)).agg(usual=days.left.quantile(0.5, where=busy), busy=busy.sum())
+    found = held.left_join(done, list(unit)).select(
+        held, *(done[c] for c in ("peak", "done", "known", "intake", "days"))
+    )
+    found = found.left_join(usual, list(unit)).select(found, usual=usual.usual, busy=usual.busy)
+    return _paced(found, sight)
+
+
+def _with_stock(grid: ir.Table, held: ir.Table, unit: Sequence[str]) -> ir.Table:
+    """Add `stock`: what lay there when a day began and what came on it, which is today's less what came since, plus what left."""
+    since = ibis.cumulative_window(group_by=list(unit), order_by="number")
+    grid = grid.mutate(_left=grid.left.sum().over(since), _came=grid.came.sum().over(since))
+    joined = grid.left_join(held, list(unit))
+    return joined.select(grid, stock=held.open + grid["_left"] - grid["_came"] + grid.came).drop("_left", "_came")
+
+
+def _paced(units: ir.Table, sight: Sight) -> ir.Table:
+    """Add `capacity` and `output`, in orders per working day."""
+    sites = sight.table("sites")
+    declared = ibis.ifelse(sites.capacity >= 0, sites.capacity, ibis.null("float64"))
+    units = units.left_join(sites, units.place == sites.site).select(units, declared=declared)
+    floor = 1.0 / LOOK_BACK
+    realised = units.peak.nullif(0.0)
+    # a shop too young to have finished anything is believed what it declares, one that stopped working is not
+    stopped = realised.isnull() & (units.open > 0) & (units.known.isnull() | (units.known >= RECENT))
+    able = ibis.least(units.declared, realised).fill_null(floor)
+    capacity = ibis.ifelse(stopped, floor, ibis.greatest(able, floor))
+    starved = (units.busy < BUSY).fill_null(True)
+    units = units.mutate(capacity=capacity, starved=starved)
+    return units.mutate(output=ibis.ifelse(starved, units.capacity, ibis.greatest(units.usual, floor)))
+
+
+def _over_units(sight: Sight, kpi: Kpi, by: tuple[str, ...], above: str, below: Any) -> Any:
+    """Give the sum of `above` over the sum of `below` of all units of a slice."""
+    units = _units(sight, kpi, by)
+    units = units.mutate(_below=below(units))
+    top, bottom = units[above].sum().cast("float64"), units["_below"].sum()
+    work = units.actionable.sum().fill_null(0)
+    # an empty shop that is known to work is judged, and found empty; one of which nothing is known is not
+    enough = ibis.greatest(work, ibis.least(work + units.done.sum().fill_null(0), FEW))
+    columns = {
+        "rows": units.rows.sum().fill_null(0).cast("float64"),
+        "n": (units.intake.sum().fill_null(0) if above == "intake" else enough).cast("float64"),
+        "value": top / bottom.nullif(0.0),
+        "num": top,
+        "den": bottom,
+    }
+    return units.group_by(list(by)).agg(**columns) if by else units.agg(**columns)
+
+
+def _to_capacity(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
+    return _over_units(sight, kpi, by, "actionable", lambda units: units.capacity * SLA_DAYS)
+
+
+def _backlog(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
+    return _over_units(sight, kpi, by, "actionable", lambda units: units.output)
+
+
+def _load(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
+    return _over_units(sight, kpi, by, "intake", lambda units: units.capacity * units.days)
+
+
+def _net_flow(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
+    """Give the mean over the last working days of (what came - what left) / capacity; n counts the days."""
+    unit = (*by, *_UNIT)
+    orders = _orders(sight, kpi, by)
+    days = _grid(orders, unit, sight)
+    days = days.filter(days.number >= 0, days.number < FLOW_DAYS)
+    flows = days.group_by([*by, "number"]).agg(net=(days.came - days.left).sum(), moves=(days.came + days.left).sum())
+    units = _units(sight, kpi, by)
+    able = units.group_by(list(by)).agg(able=units.capacity.sum()) if by else units.agg(able=units.capacity.sum())
+    flows = flows.left_join(able, list(by)) if by else flows.cross_join(able)
+    flows = flows.select(*by, "moves", flow=flows.net / flows.able.nullif(0.0))
+    columns = {
+        "rows": flows.moves.sum().fill_null(0).cast("float64"),
+        "n": flows.flow.count().cast("float64"),
+        "value": flows.flow.mean(),
+        "sd": flows.flow.std(how="sample"),
+        "num": ibis.null("float64"),
+        "den": ibis.null("float64"),
+    }
+    return flows.group_by(list(by)).agg(**columns) if by else flows.agg(**columns)
+
+
+def _surprise(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
+    """Give (last week's intake - the mean of the weeks before) / sqrt(phi mean), phi their variance over their mean, at least 1."""
+    orders = _orders(sight, kpi, by)
+    orders = orders.mutate(week=(_days_before_today(orders.came, sight) / 7).floor())
+    counts = {f"w{week}": (orders.week == week).sum().fill_null(0) for week in range(WEEKS + 1)}
+    older = (orders.week >= WEEKS).any().fill_null(False)
+    found = orders.group_by(list(by)).agg(older=older, **counts) if by else orders.agg(older=older, **counts)
+    before = [found[f"w{week}"] for week in range(1, WEEKS + 1)]
+    total = sum(before[1:], before[0])
+    found = found.mutate(usual=total / WEEKS, total=total)
+    spread = [(found[f"w{week}"] - found.usual) ** 2 for week in range(1, WEEKS + 1)]
+    variance = sum(spread[1:], spread[0]) / (WEEKS - 1)
+    phi = ibis.greatest(variance / found.usual.nullif(0.0), 1.0)
+    z = (found.w0 - found.usual) / (phi * found.usual.nullif(0.0)).sqrt()
+    n = (found.w0 + found.total).cast("float64")
+    nothing = ibis.null("float64")
+    # a slice that was not there for all those weeks has no usual intake yet
+    return found.select(*by, rows=n, n=n, value=ibis.ifelse(found.older, z, nothing), num=nothing, den=nothing)
+
+
+def _completions(sight: Sight, kpi: Kpi) -> ir.Table:
+    """Give the completions of the window by known technicians, each with the technician's working day as a text."""
+    rows = sight.fact(kpi.fact)
+    rows = within(rows, rows[kpi.day], kpi.window_days, sight)
+    rows = rows.filter(scope(kpi, rows), rows.technician.notnull())
+    rows = with_hours(with_place(rows, sight), {"_day": rows[kpi.day]}, sight)
+    day = rows["_day_begun"].coalesce(-1 - _days_before_today(rows[kpi.day], sight))
+    return rows.mutate(technician_day=rows.partner.fill_null("") + "/" + rows.technician + "/" + day.cast("string"))
+
+
+def _throughput(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
+    rows = _completions(sight, kpi)
+    rows = rows.drop_null(list(by)) if by else rows
+    done, days = rows.count().cast("float64"), rows.technician_day.nunique().cast("float64")
+    columns = {"rows": done, "n": days, "value": done / days.nullif(0.0), "num": done, "den": days}
+    return rows.group_by(list(by)).agg(**columns) if by else rows.agg(**columns)
+
+
+def _named(kpi: Kpi) -> list[str]:
+    return list(dict.fromkeys(name for each in kpi.by for name in each))
+
+
+def _open_rows(sight: Sight, kpi: Kpi) -> Any:
+    rows = sight.fact(kpi.fact)
+    rows = rows.filter(scope(kpi, rows), rows.open)
+    shown = ("actionable", "waiting_for_part", "waiting_for_customer", "age_hours")
+    return rows.select("key", *dict.fromkeys([*_named(kpi), "site", *shown]))
+
+
+def _moved_rows(sight: Sight, kpi: Kpi, days: int) -> Any:
+    rows = sight.fact(kpi.fact)
+    came = rows.received_at.coalesce(rows.created_at)
+    since = sight.moments["now"] - ibis.interval(days=days)
+    rows = rows.filter(scope(kpi, rows), (came >= since) | (rows.ended_at >= since).fill_null(False))
+    return rows.select("key", *dict.fromkeys([*_named(kpi), "site", "received_at", "ended_at"]))
+
+
+def _completed_rows(sight: Sight, kpi: Kpi) -> Any:
+    return _completions(sight, kpi).select("key", *dict.fromkeys([*_named(kpi), "technician", kpi.day]))
+
+
+_CAME = "repair_orders.created|repair_orders.received"
+_LEFT = "repair_orders.completed|repair_orders.closed|repair_orders.delivered|repair_orders.dispatched"
+_LITTLE = "Little 1961; domain.md W2, W3"
+_CAPACITY = (
+    "the capacity that its sites declare, or the busiest tenth of their last 28 working days where that is less or nothing is "
+    "declared"
+)
+
+MEASURES: tuple[Named, ...] = (
+    Named(
+        "wip_to_capacity",
+        f"open orders that can be worked on, over {SLA_DAYS} days of {_CAPACITY}",
+        _LITTLE,
+        (_CAME, _LEFT),
+        _to_capacity,
+        _open_rows,
+    ),
+    Named(
+        "days_of_backlog",
+        "open orders that can be worked on, over what leaves in a working day: the median of the last ten working days on which "
+        f"a day's work was at hand, or {_CAPACITY} if there were fewer than {BUSY} such days",
+        _LITTLE,
+        (_CAME, _LEFT),
+        _backlog,
+        _open_rows,
+    ),
+    Named(
+        "load",
+        f"orders received in the last {INTAKE_DAYS} days, over the working days in them times {_CAPACITY}",
+        "domain.md W4",
+        (_CAME, _LEFT),
+        _load,
+        lambda sight, kpi: _moved_rows(sight, kpi, INTAKE_DAYS),
+    ),
+    Named(
+        "net_flow",
+        f"mean over the last {FLOW_DAYS} working days of the orders received less those that left, over {_CAPACITY}",
+        "domain.md W5",
+        (_CAME, _LEFT),
+        _net_flow,
+        lambda sight, kpi: _moved_rows(sight, kpi, 2 * FLOW_DAYS),
+        proof="mean",
+    ),
+    Named(
+        "intake_surprise",
+        f"orders received in the last 7 whole days less the mean of the {WEEKS} weeks before, in standard deviations of an "
+        "over-dispersed Poisson count",
+        "domain.md W6; over-dispersion as in McCullagh and Nelder 1989, 6.2",
+        (_CAME,),
+        _surprise,
+        lambda sight, kpi: _moved_rows(sight, kpi, 7 * (WEEKS + 1) + 1),
+    ),
+    Named(
+        "throughput_per_technician",
+        "completed orders over the days on which their technicians completed any",
+        "domain.md W7",
+        ("repair_orders.technician", "repair_orders.completed|repair_orders.repaired|repair_orders.closed"),
+        _throughput,
+        _completed_rows,
+    ),
+)

@@ -1,0 +1,59 @@
+"""The full demo network, 300 partners over 180 days: written, loaded and judged, with seconds, peak memory and the accounts."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+APP = Path(__file__).parent.parent / "app.py"
+STEPS = {
+    "demo": ["demo", "--out", "{out}", "--partners", "300", "--days", "180", "--seed", "7"],
+    "load": ["load", "--json"],
+    "board": ["board", "--all", "--json"],
+}
+
+
+def _run(arguments: list[str], folder: Path, name: str) -> tuple[float, float, int]:
+    """Run one command in a process of its own; give seconds, peak memory in MB and the exit code."""
+    start = time.perf_counter()
+    with (folder / f"{name}.json").open("wb") as out, (folder / f"{name}.log").open("wb") as log:
+        to = [(os.POSIX_SPAWN_DUP2, out.fileno(), 1), (os.POSIX_SPAWN_DUP2, log.fileno(), 2)]
+        process = os.posix_spawn(
+            sys.executable, [sys.executable, str(APP), *arguments], dict(os.environ), file_actions=to
+        )
+        _, status, usage = os.wait4(process, 0)
+    return time.perf_counter() - start, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)
+
+
+def _accounts(loaded: dict[str, Any]) -> str:
+    total = {name: sum(source[name] for source in loaded["sources"]) for name in ("read", "stored", "duplicate")}
+    total |= {name: sum(source[name] for source in loaded["sources"]) for name in ("ignored", "quarantined")}
+    parts = total["stored"] + total["duplicate"] + total["ignored"] + total["quarantined"]
+    uneven = [
+        s["name"]
+        for s in loaded["sources"]
+        if s["read"] != s["stored"] + s["duplicate"] + s["ignored"] + s["quarantined"]
+    ]
+    said = ", ".join(f"{count:,} {name}" for name, count in total.items())
+    return f"{said}; {'adds up for every source' if not uneven and parts == total['read'] else f'does not add up: {uneven}'}"
+
+
+def run(folder: Path) -> None:
+    out = folder / "network"
+    for name, arguments in STEPS.items():
+        filled = [each.format(out=out) for each in arguments]
+        settings = [] if name == "demo" else ["--settings", str(out / "settings.toml")]
+        seconds, peak, code = _run([*filled, *settings], folder, name)
+        more = ""
+        if name == "load":
+            more = "; " + _accounts(json.loads((folder / "load.json").read_bytes()))
+        elif name == "board":
+            counts = json.loads((folder / "board.json").read_bytes())["counts"]
+            more = "; " + ", ".join(
+                f"{counts[level]:,} {level}" for level in ("judged", "red", "amber", "green", "unknown")
+            )
+        print(f"{name}: {seconds:.1f} s, peak memory {peak:,.0f} MB, exit code {code}{more}")

@@ -1,0 +1,201 @@
+"""When sites are open and how much they can do then: holidays, opening hours, capacity, and the queue in front of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import holidays
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from data.demo.network import Network
+
+Array = npt.NDArray[Any]
+Seconds = npt.NDArray[np.float64]
+"""Moments in seconds since the network's first midnight (UTC); NaN is never."""
+HOUR, DAY = 3600.0, 86400.0
+AHEAD = 150
+"""Days that calendars reach beyond the last birth: a queue may be long."""
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_SPAN = re.compile(r"(\w{3})(?:-(\w{3}))? (\d\d):(\d\d)-(\d\d):(\d\d)")
+
+
+@cache
+def opening(text: str) -> dict[int, tuple[float, float]]:
+    """Read "Mon-Fri 09:00-18:00; Sat 09:00-14:00": weekday (0 is Monday) -> seconds after midnight."""
+    hours: dict[int, tuple[float, float]] = {}
+    for first, last, h1, m1, h2, m2 in _SPAN.findall(text):
+        begin, end = _DAYS.index(first), _DAYS.index(last or first)
+        for step in range((end - begin) % 7 + 1):
+            hours[(begin + step) % 7] = (int(h1) * HOUR + int(m1) * 60, int(h2) * HOUR + int(m2) * 60)
+    return hours
+
+
+@cache
+def days_off(country: str, subdivision: str, years: tuple[int, ...]) -> frozenset[date]:
+    """Give the public holidays; a subdivision that the calendar of the country does not know is left out."""
+    try:
+        return frozenset(holidays.country_holidays(country, subdiv=subdivision or None, years=years))
+    except NotImplementedError:
+        return frozenset(holidays.country_holidays(country, years=years))
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How much is done by when: `amounts` are done evenly between `starts` and `ends`, nothing in between."""
+
+    starts: Seconds
+    ends: Seconds
+    amounts: Seconds
+    after: Seconds
+
+    @classmethod
+    def of(cls, starts: Seconds, ends: Seconds, amounts: Seconds) -> Pace:
+        return cls(starts, ends, amounts, np.cumsum(amounts))
+
+    def done(self, at: Seconds) -> Seconds:
+        """Give how much is done by each moment."""
+        i = np.maximum(np.searchsorted(self.starts, at, side="right") - 1, 0)
+        share = np.clip((at - self.starts[i]) / (self.ends[i] - self.starts[i]), 0.0, 1.0)
+        return np.asarray(self.after[i] - self.amounts[i] + share * self.amounts[i])
+
+    def begins(self, amount: Seconds) -> Seconds:
+        """Give the moment when work on what lies beyond the amount begins: not before the next opening."""
+        return self._moment(amount, "right")
+
+    def ends_at(self, amount: Seconds) -> Seconds:
+        """Give the moment when the amount is done."""
+        return self._moment(amount, "left")
+
+    def _moment(self, amount: Seconds, side: Any) -> Seconds:
+        i = np.minimum(np.searchsorted(self.after, amount, side=side), len(self.after) - 1)
+        into = np.clip((amount - (self.after[i] - self.amounts[i])) / np.maximum(self.amounts[i], 1e-12), 0.0, 1.0)
+        return np.asarray(self.starts[i] + into * (self.ends[i] - self.starts[i]))
+
+
+def _spans(network: Network, index: int, through: int) -> tuple[Seconds, Seconds]:
+    """Give the opening and closing moments of a site, day after day in its own zone."""
+    partner = network.partners[index]
+    hours = opening(partner.opening)
+    first = network.start.date() - timedelta(days=3)
+    days = [first + timedelta(days=n) for n in range(through + AHEAD + 4)]
+    off = days_off(partner.country, partner.subdivision, tuple(range(first.year, days[-1].year + 1)))
+    open_days = [day for day in days if day.weekday() in hours and day not in off]
+    midnights = pd.DatetimeIndex(open_days).as_unit("s")
+    edges = np.array([hours[day.weekday()] for day in open_days])
+    return tuple(_utc(network, midnights, edges[:, side], partner.zone) for side in (0, 1))  # type: ignore[return-value] # two of them
+
+
+def _utc(network: Network, midnights: pd.DatetimeIndex, offset: Array, zone: str) -> Seconds:
+    local = (midnights + pd.to_timedelta(offset, unit="s")).tz_localize(
+        zone, ambiguous=True, nonexistent="shift_forward"
+    )
+    start = pd.Timestamp(network.start)
+    return np.asarray((local.tz_convert("UTC") - start).total_seconds(), dtype=float)
+
+
+Groups = list[npt.NDArray[np.intp]]
+
+
+def grouped(who: Array, count: int) -> Groups:
+    """Give the rows of each of `count` places."""
+    order = np.argsort(who, kind="stable")
+    return np.split(order, np.searchsorted(who[order], np.arange(1, count)))
+
+
+class Calendars:
+    """The opening hours and the capacity of every site of a network."""
+
+    def __init__(self, network: Network, through: int) -> None:
+        self.hours: list[Pace] = []
+        self.capacity: list[list[Pace]] = []
+        for index, partner in enumerate(network.partners):
+            starts, ends = _spans(network, index, through)
+            length = ends - starts
+            self.hours.append(Pace.of(starts, ends, length))
+            loss = network.strength("capacity_loss", "loss", starts, partner=np.full(len(starts), index))
+            day = (1.0 - np.clip(loss, 0.0, 0.95)) * length / length.max()
+            self.capacity.append([Pace.of(starts, ends, day * jobs) for jobs in partner.capacity])
+
+    def after(self, groups: Groups, at: Seconds, work: Seconds) -> Seconds:
+        """Give when work that takes so many opening seconds is done, if it comes at these moments."""
+        return _each(groups, at, lambda site, rows: self._after(site, at[rows], work[rows]))
+
+    def _after(self, site: int, at: Seconds, work: Seconds) -> Seconds:
+        hours = self.hours[site]
+        return np.maximum(hours.ends_at(hours.done(at) + work), at)
+
+    def opens(self, groups: Groups, at: Seconds) -> Seconds:
+        """Give the first moment from each on when the site is open."""
+        return _each(
+            groups,
+            at,
+            lambda site, rows: np.maximum(self.hours[site].begins(self.hours[site].done(at[rows])), at[rows]),
+        )
+
+    def last_open(self, groups: Groups, at: Seconds) -> Seconds:
+        """Give the last moment until each when the site was open."""
+        return _each(groups, at, lambda site, rows: self.hours[site].ends_at(self.hours[site].done(at[rows])))
+
+    def closing(self, groups: Groups, at: Seconds) -> Seconds:
+        """Give when the site closes next."""
+
+        def next_end(site: int, rows: Array) -> Seconds:
+            ends = self.hours[site].ends
+            return ends[np.minimum(np.searchsorted(ends, at[rows], side="left"), len(ends) - 1)]
+
+        return _each(groups, at, next_end)
+
+    def within_day(self, groups: Groups, day: Array, share: Seconds) -> Seconds:
+        """Spread moments over the opening hours of their UTC days; NaN where the site does not open that day."""
+
+        def spread(site: int, rows: Array) -> Seconds:
+            hours = self.hours[site]
+            first, last = hours.done(day[rows] * DAY), hours.done((day[rows] + 1) * DAY)
+            return np.where(last > first + HOUR, hours.ends_at(first + share[rows] * (last - first)), np.nan)
+
+        return _each(groups, day.astype(float), spread)
+
+    def queue(self, groups: Groups, ready: Seconds, level: Array, jobs: Seconds) -> Seconds:
+        """Take jobs in the order in which they are ready, at each site and level; give when their turn comes.
+
+        Lindley's recursion in the time of the bench: turn(i) = max(ready(i), turn(i-1) + jobs(i-1)).
+        """
+
+        def turns(site: int, rows: Array) -> Seconds:
+            found = np.full(len(rows), np.nan)
+            for skill, bench in enumerate(self.capacity[site]):
+                mine = np.flatnonzero(level[rows] == skill)
+                mine = mine[np.argsort(ready[rows[mine]], kind="stable")]
+                found[mine] = _turns(bench, ready[rows[mine]], jobs[rows[mine]])
+            return found
+
+        return _each(groups, ready, turns)
+
+
+def _turns(bench: Pace, ready: Seconds, jobs: Seconds) -> Seconds:
+    if not len(ready):
+        return ready
+    before = np.cumsum(jobs) - jobs
+    turn = before + np.maximum.accumulate(bench.done(ready) - before)
+    return np.maximum(bench.begins(turn), ready)
+
+
+def _each(groups: Groups, at: Seconds, answer: Callable[[int, Array], Seconds]) -> Seconds:
+    """Ask every site about its rows whose moment is known."""
+    found = np.full(len(at), np.nan)
+    known = ~np.isnan(at)
+    for site, rows in enumerate(groups):
+        mine = rows[known[rows]]
+        if len(mine):
+            found[mine] = answer(site, mine)
+    return found
