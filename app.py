@@ -140,7 +140,7 @@ def find_settings(path: Path | None) -> Path:
     if DEFAULT.exists():
         return DEFAULT
     if not (DEMO / "settings.toml").exists():
-        write_demo(DEMO, partners=12, days=90, seed=1)
+        write_demo(DEMO, partners=24, days=100, seed=1)
     return DEMO / "settings.toml"
 
 
@@ -315,8 +315,8 @@ def explain(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="The folder to write to.")],
-    partners: Annotated[int, typer.Option(help="How many partners.", min=1)] = 12,
-    days: Annotated[int, typer.Option(help="How many days of history.", min=1)] = 90,
+    partners: Annotated[int, typer.Option(help="How many partners.", min=1)] = 24,
+    days: Annotated[int, typer.Option(help="How many days of history.", min=1)] = 100,
     seed: Annotated[int, typer.Option(help="The same seed gives the same network.")] = 1,
 ) -> int:
     """Write a simulated network's systems, its settings and its truth."""

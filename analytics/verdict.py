@@ -170,7 +170,9 @@ def pain(kpi: Kpi, f: Figures, green: Bound) -> float:
         above = edge == high
         hurt = dict(f.over if above else f.under)[edge]
         return max(hurt - (1 - _q(kpi) if above else _q(kpi)) * f.n, 0.0)
-    return f.n * min(1.0, excess / abs(edge)) if edge else f.n
+    weighed = f.n * min(1.0, excess / abs(edge)) if edge else f.n
+    # of a figure over another one, what lies beyond the limit can be counted
+    return weighed if not f.denominator else min(weighed, excess * abs(f.denominator))
 
 
 def judge(

@@ -105,23 +105,37 @@ def _outside(rows: Any, sight: Sight) -> Any:
     Half an hour before opening and after closing still counts as open. A partner with one site has its orders there.
     Unknown where the opening hours are.
     """
-    calendar, sites = sight.table("calendar"), sight.table("sites")
-    days = calendar.select(
-        open_site=calendar.site, opened_before_at=calendar.opens_at, shut_before_at=calendar.closes_at
-    )
-    alone = (
-        sites.filter(sites.partner.notnull())
-        .group_by(site_of="partner")
-        .agg(only_site=sites.site.min(), count=sites.site.nunique())
-    )
+    sites = sight.table("sites")
+    alone = sites.filter(sites.partner.notnull())
+    alone = alone.group_by(site_of="partner").agg(only_site=alone.site.min(), count=alone.site.nunique())
     closed = rows.filter(rows.closed_at.notnull()).select("key", "partner", "site", "closed_at")
     closed = closed.left_join(alone.filter(alone["count"] == 1), closed.partner == alone.site_of)
-    closed = closed.mutate(at_site=closed.site.coalesce(closed.only_site), reach=closed.closed_at + GRACE)
-    found = closed.asof_join(
-        days, on=closed.reach >= days.opened_before_at, predicates=[closed.at_site == days.open_site]
+    closed = closed.mutate(open_site=closed.site.coalesce(closed.only_site), reach=closed.closed_at + GRACE)
+    closed = closed.mutate(day=_day(closed.reach))
+    days = _openings(sight.table("calendar"))
+    found = closed.join(
+        days,
+        ["open_site", "day", closed.reach >= days.opened_before_at, closed.reach < days.opens_next_at],
     )
     found = found.mutate(closed_outside_hours=found.closed_at > found.shut_before_at + GRACE).select("key", *_HOURS)
     return rows.left_join(found, "key").select(rows, *(found[name] for name in _HOURS))
+
+
+def _openings(calendar: Any) -> Any:
+    """Give each opening of each site once for every day (UTC) until the next one, so that days can be looked up.
+
+    A join by the latest opening before would do the same; the engine takes minutes over it where it guesses sizes wrongly.
+    """
+    own = ibis.window(group_by="site", order_by="opens_at")
+    after = calendar.opens_at.lead().over(own).coalesce(calendar.closes_at)
+    days = calendar.select(
+        open_site="site", opened_before_at="opens_at", shut_before_at="closes_at", opens_next_at=after
+    )
+    return days.mutate(day=ibis.range(_day(days.opened_before_at), _day(days.opens_next_at) + 1).unnest())
+
+
+def _day(at: Any) -> Any:
+    return (at.epoch_seconds() // 86400).cast("int64")
 
 
 _IMEI: dict[str, Type] = {"invalid_imei": "bool", "imei_fault": "text"}

@@ -117,8 +117,8 @@ def test_a_dead_feed_comes_back_and_tells_what_it_missed(network):
         for name in ("日時", "記録日時")
     )
     since, until = begin(trouble), pd.Timestamp(trouble["to"])
-    assert not recorded.between(since, until).any()
-    assert (at.between(since, until) & (recorded > until)).sum() > 20
+    assert not recorded.between(since, until, inclusive="left").any()
+    assert (at.between(since, until) & (recorded >= until)).sum() > 20
 
 
 def test_orders_are_closed_together(network):

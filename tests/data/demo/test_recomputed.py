@@ -85,7 +85,9 @@ def opened(orders):
         .fillna(orders["completed_at"])
         .fillna(orders["closed_at"])
     )
-    return orders.assign(open=begun & still, back=back, hand_in=orders["created_at"].fillna(orders["received_at"]))
+    return orders.assign(
+        open=begun & still, back=back, ended=ended, hand_in=orders["created_at"].fillna(orders["received_at"])
+    )
 
 
 def lately(frame, column, days=28):
@@ -131,7 +133,10 @@ def turnaround(q):
 def late_orders(column, promised_kept):
     def figure(facts):
         orders = lately(facts["repair_orders"], column)
-        found = late(orders, orders["back"], orders["open"])
+        # what was called off before it was due was neither kept nor broken
+        done = orders["back"].fillna(orders["ended"])
+        off = orders["cancelled_at"].notna() & orders["back"].isna() & ~orders["open"] & (done <= orders["promised_at"])
+        found = late(orders[~off], done[~off], orders.loc[~off, "open"])
         return share(~found) if promised_kept else share(found)
 
     return figure
