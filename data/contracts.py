@@ -25,7 +25,9 @@ def schema(source: Source, loaded_at: datetime) -> pandera.DataFrameSchema:
     columns = {
         name: _column(field) for name, field in fields.items() if name in mapped and (field.choices or _bounded(field))
     }
-    key = " and ".join(name for name in fact.key if fact.master or name in ("site", "part", "at", "name") or len(fact.key) == 1)
+    key = " and ".join(
+        name for name in fact.key if fact.master or name in ("site", "part", "at", "name") or len(fact.key) == 1
+    )
     columns["key"] = pandera.Column(nullable=True, checks=_check(lambda s: s.notna(), f"{key} is missing"))
     latest = pd.Timestamp(loaded_at).tz_convert("UTC").tz_localize(None)
     times = [f"{kind}_at" for kind, _ in source.events] or ["at"]

@@ -16,10 +16,10 @@ import pytest
 import typer.main
 
 import app
-from analytics.explain import formula
-from analytics.feeding import needed
 from analytics.derived import DERIVED
+from analytics.explain import formula
 from analytics.facts import FACTS
+from analytics.feeding import needed
 from analytics.kpi import OPERATORS, Shape
 from analytics.named import NAMED
 from data.settings import load_settings, shapes
@@ -91,7 +91,9 @@ def kpi_entry(kpi):
     yield f"- by: {'; '.join(' and '.join(group) for group in kpi.by) or 'the whole network only'}"
     if kpi.limits_of:
         yield "- limits of a contract: these are multiples of the target that a contract in force sets for the slice"
-    window = "the state at the moment" if kpi.day == "snapshot" else f"{kpi.window_days} d" if kpi.window_days else "all"
+    window = (
+        "the state at the moment" if kpi.day == "snapshot" else f"{kpi.window_days} d" if kpi.window_days else "all"
+    )
     yield f"- anchor: {kpi.day}; window: {window}; at least {kpi.min_n:g} rows"
     yield f"- needs: {', '.join(f'`{need}`' for need in needed(kpi)).replace('|', '` or `') or 'nothing beside its rows'}"
     if kpi.measure.shape == "named":

@@ -72,7 +72,9 @@ def _kpi(key: str, table: Any, extras: Extras, zone: ZoneInfo, root: Place) -> K
     by = _by(shape, columns, place)
     limits = _limits(shape, by, columns, broken, place)
     if shape.limits_of is not None and shape.better == "between":
-        place.at("limits_of").say("a band is not scaled by contracts", "remove it, or give the contract a green and a red")
+        place.at("limits_of").say(
+            "a band is not scaled by contracts", "remove it, or give the contract a green and a red"
+        )
     if len(place.problems) > before or measure is None or limits is None or day is None:
         return None
     assert shape.title is not None  # noqa: S101  # reported above, as is whatever else is needed

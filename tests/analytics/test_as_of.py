@@ -444,7 +444,10 @@ def test_up_to_a_batch(tmp_path, shape):
         REPAIRS,
         now=NOW.isoformat(),
     )
-    before, fact = network.board(None, "unsuccessful", "open_old"), network.fact("repair_orders", columns=("bounced_7d",))
+    before, fact = (
+        network.board(None, "unsuccessful", "open_old"),
+        network.fact("repair_orders", columns=("bounced_7d",)),
+    )
     write_csv(tmp_path / "orders.csv", spell(first) + spell(second))
     network.load()
     after = network.board(None, "unsuccessful", "open_old")

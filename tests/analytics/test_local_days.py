@@ -117,7 +117,9 @@ def test_a_day_is_the_sites_own(network, slice_, closed):
 
 def test_histories_cut_days_as_readings_do(network):
     readings = network.readings()
-    assert dict(readings["repairs", (("partner", "Tokyo"),)].history)["2026-06-29"] == 2  # 1 and, by Honolulu's clock, 4
+    assert (
+        dict(readings["repairs", (("partner", "Tokyo"),)].history)["2026-06-29"] == 2
+    )  # 1 and, by Honolulu's clock, 4
     assert dict(readings["repairs", (("partner", "LA"),)].history)["2026-06-29"] == 1
     assert dict(readings["typical", (("partner", "Tokyo"),)].history)["2026-06-29"] == 20
     for reading in readings.values():
