@@ -129,6 +129,16 @@ ORDERS = {
         {},
         {"tat_hours": None, "e2e_hours": None},
     ),
+    "events_in_an_order_that_cannot_be": (
+        {"received": t(3), "completed": t(1)},
+        {},
+        {"illegal_order": True, "illegal_step": "completed before received"},
+    ),
+    "all_mandatory_fields_but_one": (
+        {"received": t(3)},
+        {"partner": "A", "country": "DE", "product": "P", "device_id": "filled", "fault": "screen", "warranty": "n/a"},
+        {"mandatory_filled": False, "missing_fields": "warranty", "illegal_order": None},
+    ),
     "ended_as_it_began": (
         {"received": t(3), "completed": t(3)},
         {},
