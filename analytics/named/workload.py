@@ -236,11 +236,11 @@ def _surprise(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
     spread = [(found[f"w{week}"] - found.usual) ** 2 for week in range(1, WEEKS + 1)]
     variance = sum(spread[1:], spread[0]) / (WEEKS - 1)
     phi = ibis.greatest(variance / found.usual.nullif(0.0), 1.0)
-    z = (found.w0 - found.usual) / (phi * found.usual.nullif(0.0)).sqrt()
     n = (found.w0 + found.total).cast("float64")
-    nothing = ibis.null("float64")
     # a slice that was not there for all those weeks has no usual intake yet
-    return found.select(*by, rows=n, n=n, value=ibis.ifelse(found.older, z, nothing), num=nothing, den=nothing)
+    deviation = ibis.ifelse(found.older, (phi * found.usual.nullif(0.0)).sqrt(), ibis.null("float64"))
+    surprise = found.w0 - found.usual
+    return found.select(*by, rows=n, n=n, value=surprise / deviation, num=surprise, den=deviation)
 
 
 def _completions(sight: Sight, kpi: Kpi) -> ir.Table:
