@@ -586,7 +586,12 @@ def _connect(path: str | None) -> duckdb.DuckDBPyConnection:
         try:
             return duckdb.connect(
                 path or ":memory:",
-                config={"autoinstall_known_extensions": "false", "preserve_insertion_order": "false"},
+                config={
+                    "autoinstall_known_extensions": "false",
+                    "preserve_insertion_order": "false",
+                    # DuckDB loops over every pair where it guesses one side to be tiny, and it guesses wrongly over views
+                    "asof_loop_join_threshold": "0",
+                },
             )
         except duckdb.IOException as error:
             if "lock" not in str(error).lower():
