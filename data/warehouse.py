@@ -360,7 +360,7 @@ class Reader:
 
     def _template(self, key: Any, build: Callable[[Moments], ir.Table]) -> Template:
         """Give a compiled expression, with everything in place that it looks at."""
-        template = self._warehouse.template(key, build)
+        template = self._warehouse.template((key, self._shape), build)
         for name, columns in template.uses:
             if columns == (_LOG,):
                 self.log(name)
@@ -380,6 +380,12 @@ class Reader:
             build = lambda m: _log_expression(plan, mine, m["now"], self.batch)  # noqa: E731  # used once, just below
             self._tables[key] = self._lay(key, same, build, "VIEW")
         return self._tables[key]
+
+    @cached_property
+    def _shape(self) -> tuple[Any, ...]:
+        """Give what the columns of facts depend on beside the code: an expression may look at any fact."""
+        extras = self.con.execute("SELECT fact, name, type FROM extras ORDER BY fact, name").fetchall()
+        return (not self.master.zones.empty, *extras)
 
     def _is_zoned(self, fact: str) -> bool:
         return fact not in MASTER and not self.master.zones.empty

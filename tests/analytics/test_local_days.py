@@ -131,3 +131,31 @@ def test_explain_counts_the_same_rows(network):
     reading, found = network.explain("repairs", (("partner", "Tokyo"),))
     assert found["rows_total"] == reading.n == 2
     assert [row["key"] for row in found["rows"]] == ["R2", "R3"]
+
+
+def test_a_network_without_zones_is_not_asked_for_them_after_one_with_them(network, tmp_path):
+    """Compiled expressions are shared within a process; they must not carry the columns of another network."""
+    kpis = """
+[kpi.load]
+title = "Load"
+family = "workload"
+fact = "repair_orders"
+measure = { named = "net_flow" }
+day = "snapshot"
+by = [["partner"]]
+better = "lower"
+green = 1
+red = 2
+min_n = 1
+"""
+    rows = [order(1, "Tokyo", "Shibuya", "2026-06-29T14:59:59Z")]
+    sites = [
+        {"site": "Shibuya", "partner": "Tokyo", "zone": "Asia/Tokyo", "capacity": 5, "open": "Mon-Sun 09:00-18:00"}
+    ]
+    told = SITES + 'capacity = "capacity"\nopening = "open"\n'
+    body = ORDERS.replace("closed =", 'received = "closed"\nclosed =')
+    zoned = Network(tmp_path / "zoned", {"orders": (body, rows), "sites": (told, sites)}, kpis)
+    plain = Network(tmp_path / "plain", {"orders": (body, rows), "sites": (told, [sites[0] | {"zone": None}])}, kpis)
+    for each in (zoned, plain):
+        assert each.readings()["load", ()].value is not None
+        each.close()
