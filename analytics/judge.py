@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from analytics.board import Board, rank
+from analytics.facts import MASTER
 from analytics.feeding import lack
 from analytics.health import FINE, LOOK_BACK, State, best, feed, of_feed, silences, worst
 from analytics.history import Archive, lay_windows, stored, window
@@ -111,8 +112,10 @@ class Judge:
         """
         run = _Judgement(self, view, moment.astimezone(UTC), previous)
         readings = run.readings()
-        feeds = tuple(replace(f, error=(errors or {}).get(f.name)) for f in run.feeds)
-        return Board(run.moment, version, view.batch, self.network, self.timezone, feeds, rank(readings))
+        feeds = [replace(f, error=(errors or {}).get(f.name)) for f in run.feeds]
+        # master data has no pulse: such a source is a feed only while it fails
+        feeds = [f for f in feeds if f.error or f.fact not in MASTER]
+        return Board(run.moment, version, view.batch, self.network, self.timezone, tuple(feeds), rank(readings))
 
 
 class _Judgement:

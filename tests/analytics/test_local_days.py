@@ -159,3 +159,7 @@ min_n = 1
     for each in (zoned, plain):
         assert each.readings()["load", ()].value is not None
         each.close()
+
+
+def test_master_data_is_no_feed_that_could_be_late(network):
+    assert [feed["name"] for feed in network.document()["sources"]] == ["orders"]
