@@ -49,6 +49,9 @@ def with_hours(rows: ir.Table, times: Mapping[str, Any], sight: Sight) -> ir.Tab
     for name, at in times.items():
         timed = rows.mutate(_at=at)
         joined = timed.asof_join(days, on=timed["_at"] >= days["_opens"], predicates=[timed.place == days["_place"]])
+        joined = joined.mutate(  # the engine pairs a missing time with the newest day
+            **{column: ibis.ifelse(joined["_at"].notnull(), joined[column], None) for column in ("_before", "_number")}
+        )
         since = joined["_at"].epoch_seconds() - joined["_opens"].epoch_seconds()
         length = joined["_closes"].epoch_seconds() - joined["_opens"].epoch_seconds()
         rows = joined.mutate(

@@ -25,7 +25,9 @@ def with_rate(rows: Any, at: str, sight: Sight) -> Any:
     rows = rows.cross_join(rows.agg(currencies=rows.currency.nunique()), known.agg(rates_known=known.count()))
     rows = rows.asof_join(known, on=rows[at] >= known.rate_from, predicates=[rows.currency == known.rate_currency])
     alone = (rows.rates_known == 0) & (rows.currencies <= 1)
-    rate = ibis.ifelse(rows.currency.isnull() | alone, 1.0, rows.rate)
+    # the engine pairs a missing time with the newest rate; nothing was booked then
+    in_force = ibis.ifelse(rows[at].notnull(), rows.rate, ibis.null("float64"))
+    rate = ibis.ifelse(rows.currency.isnull() | alone, 1.0, in_force)
     return rows.mutate(rate=rate).drop("currencies", "rates_known", "rate_currency", "rate_from")
 
 
