@@ -123,8 +123,7 @@ def _rows(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime
         return counted.select("key", *columns, "rows_total").order_by(*telling, "key").limit(MOST_ROWS)
 
     texts = [slice_text(by, slice_) for slice_ in slices] if by else []
-    zoned = table is not None and ZONE in table.columns
-    found = view.ask(("rows", scan, sources, zoned), build, stored(times), texts)
+    found = view.ask(("rows", scan, sources), build, stored(times), texts)
     total = int(found["rows_total"].iloc[0]) if len(found) else 0
     records = found.drop(columns="rows_total").to_dict(orient="records")
     if pack is not None:

@@ -206,7 +206,7 @@ def _points(
     times = {"from": first, "to": last} | stored({f"watermark:{name}": at for name, at in view.watermarks().items()})
     every = dict.fromkeys(slice_ for each in slices.values() for slice_ in each)
     rows = view.ask(
-        ("history", scan, sources, ZONE in table.columns),
+        ("history", scan, sources),
         lambda sight: _daily(scan, table, calendar, sources, sight),
         times,
         [slice_text(scan.by, slice_) for slice_ in every],

@@ -15,7 +15,7 @@ from analytics.feeding import lack
 from analytics.health import FINE, LOOK_BACK, State, best, feed, of_feed, silences, worst
 from analytics.history import Archive, lay_windows, stored, window
 from analytics.kpi import SMALL, Before, Health, Kpi, Level, Limits, Reading, Slice
-from analytics.measure import ZONE, Scan, aggregate, edges, presence, scans, slice_text
+from analytics.measure import Scan, aggregate, edges, presence, scans, slice_text
 from analytics.named import NAMED
 from analytics.verdict import Figures, from_row, judge, limits_for, pool
 
@@ -260,7 +260,7 @@ class _Judgement:
         names = tuple(rule.name for rule in self.judge.feeds if rule.fact == scan.fact)
         pooled = bool(together)
         return self.view.ask(
-            ("scan", scan, names, pooled, ZONE in table.columns),
+            ("scan", scan, names, pooled),
             lambda sight: aggregate(scan, table, names, sight, together=pooled),
             self.times(scan.window_days),
             [slice_text(scan.by, slice_) for slice_ in together],

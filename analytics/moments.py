@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import ibis
 
@@ -20,6 +20,10 @@ _FIRST = datetime(2, 1, 1)  # noqa: DTZ001  # the warehouse keeps UTC without a 
 _TEXTS = "\u2402texts\u2403"
 
 
+Use = tuple[Literal["fact", "table", "log"], str, tuple[str, ...]]
+"""A fact with the linked columns wanted of it, a table beside the facts, or a fact's log, by name."""
+
+
 @lru_cache(maxsize=1024)
 def _placeholder(number: int) -> Any:
     return ibis.literal(_FIRST + timedelta(seconds=number), type="timestamp(6)")
@@ -30,8 +34,8 @@ class Moments:
     """Hands out a placeholder time per name; each is a literal that stands for nothing else."""
 
     given: dict[str, Any] = field(default_factory=dict)
-    uses: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
-    """What else the expression looks at: facts with the linked columns wanted of them, and tables beside them."""
+    uses: list[Use] = field(default_factory=list)
+    """What else the expression looks at, to be in place whenever it runs."""
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.given:
@@ -50,7 +54,7 @@ class Template:
     sql: str
     places: tuple[tuple[str, str], ...]
     schema: Any
-    uses: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    uses: tuple[Use, ...] = ()
 
     def dump(self) -> str:
         """Write the template as text, for `load`."""
@@ -61,7 +65,7 @@ class Template:
     def load(cls, text: str) -> Self:
         parts = json.loads(text)
         places = tuple((name, place) for name, place in parts["places"])
-        uses = tuple((name, tuple(columns)) for name, columns in parts["uses"])
+        uses = tuple((what, name, tuple(columns)) for what, name, columns in parts["uses"])
         return cls(parts["sql"], places, ibis.schema(parts["schema"]), uses)
 
     def fill(self, times: Mapping[str, datetime | None], texts: Sequence[str] = ()) -> str:

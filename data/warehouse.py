@@ -83,10 +83,10 @@ CREATE TABLE IF NOT EXISTS extras (fact VARCHAR, name VARCHAR, type VARCHAR);
 """
 
 
+_CURRENT = "current AS (SELECT unnest($sources::VARCHAR[]) AS source, unnest($numbers::BIGINT[]) AS generation)"
+"""The generations that count, as a table to join the books and logs with."""
 CALENDAR_BACK = timedelta(days=800)
 """How long before the moment opening hours are worked out: further back nothing is judged."""
-_LOG = "log"
-"""Marks, in what a template uses, a fact's log."""
 KEPT = 1_000_000
 """A fact of up to so many rows is worked out once per judgement, a larger one in every scan: it would fill the memory."""
 _FRAMES = {"string": "str", "float64": "float64", "timestamp(6)": "datetime64[us]", "int64": "Int64", "date": "object"}
@@ -316,13 +316,10 @@ class Reader:
             else:
                 plan = self._warehouse.plan(self.con, name, [g for g in self.active if g.fact == name])
                 table = ibis.table(fact_columns(plan), name=name if self._as_loaded else self._fold(plan))
-                zoned = self._is_zoned(name)
-                if zoned:
-                    self.table("zones")
-                build = lambda m: _zoned(derive(name, table, _Sight(self, m)), zoned=zoned)  # noqa: E731  # used once, just below
+                build = lambda m: self._zoned(derive(name, table, _Sight(self, m)), _Sight(self, m), name)  # noqa: E731  # used once, just below
                 # planning a scan over all the derived columns takes longer than most scans do
                 what = "TABLE" if self._size(table.get_name()) <= KEPT else "VIEW"
-                self._tables[key] = self._lay(key, (key, table.get_name(), zoned, _columns(table)), build, what)
+                self._tables[key] = self._lay(key, (key, table.get_name()), build, what)
         return self._tables[key]
 
     def _size(self, table: str) -> int:
@@ -342,7 +339,7 @@ class Reader:
                 def build(m: Moments, each: Derivation = each, rows: ir.Table = rows) -> ir.Table:
                     return each.build(rows, _Sight(self, m)).select("key", *each.columns)
 
-                self._tables[own] = self._lay(own, (own, _columns(rows)), build, "TABLE")
+                self._tables[own] = self._lay(own, own, build, "TABLE")
             parts.append((self._tables[own], each))
 
         columns = "".join(f', p{i}."{column}"' for i, (_, each) in enumerate(parts) for column in each.columns)
@@ -359,15 +356,18 @@ class Reader:
         return ibis.table(template.schema, name=name)
 
     def _template(self, key: Any, build: Callable[[Moments], ir.Table]) -> Template:
-        """Give a compiled expression, with everything in place that it looks at."""
+        """Give a compiled expression, with everything in place that it looks at.
+
+        The shape of the network belongs to every key, so that `key` need only say what is asked.
+        """
         template = self._warehouse.template((key, self._shape), build)
-        for name, columns in template.uses:
-            if columns == (_LOG,):
-                self.log(name)
-            elif name in FACTS and columns != ("",):
+        for what, name, columns in template.uses:
+            if what == "fact":
                 self.fact(name, frozenset(columns))
-            else:
+            elif what == "table":
                 self.table(name)
+            else:
+                self.log(name)
         return template
 
     def log(self, name: str) -> ir.Table:
@@ -385,10 +385,24 @@ class Reader:
     def _shape(self) -> tuple[Any, ...]:
         """Give what the columns of facts depend on beside the code: an expression may look at any fact."""
         extras = self.con.execute("SELECT fact, name, type FROM extras ORDER BY fact, name").fetchall()
-        return (not self.master.zones.empty, *extras)
+        return (self._has_zones, *extras)
 
-    def _is_zoned(self, fact: str) -> bool:
-        return fact not in MASTER and not self.master.zones.empty
+    @cached_property
+    def _has_zones(self) -> bool:
+        return not self.master.zones.empty
+
+    def _zoned(self, rows: ir.Table, sight: Sight, fact: str) -> ir.Table:
+        """Add the zone that cuts a row's days, where the master data names zones: its site's, else its partner's, else ""."""
+        if fact in MASTER or not self._has_zones:
+            return rows
+        zones = sight.table("zones")
+        sites = zones.drop_null(["site"]).select(_site=zones.site, _site_zone=zones.zone)
+        alone = zones.site.isnull()  # noqa: PD003  # Ibis has no isna
+        partners = zones.filter(alone).select(_partner=zones.partner, _partner_zone=zones.zone)
+        joined = rows.left_join(sites, rows.site == sites["_site"])
+        joined = joined.left_join(partners, rows.partner == partners["_partner"])
+        zone = joined["_site_zone"].coalesce(joined["_partner_zone"], "")
+        return joined.select(*rows.columns, **{ZONE: zone})
 
     def zones(self) -> list[str]:
         """Name the zones that the master data knows of."""
@@ -408,10 +422,10 @@ class Reader:
         """Give what each source said last of every key: all rows of the newest batch that names it."""
         fields = ", ".join(f'"{field}"' for field in FACTS[name].field_names)
         return self.con.execute(
-            "WITH current AS (SELECT unnest($sources::VARCHAR[]) AS source, unnest($numbers::BIGINT[]) AS generation) "
-            f"SELECT source, batch, row, key, {fields} FROM {name}_statements SEMI JOIN current USING (source, generation) "
+            f"WITH {_CURRENT} SELECT source, batch, row, key, {fields} "
+            f"FROM {name}_statements SEMI JOIN current USING (source, generation) "
             "WHERE batch <= $until QUALIFY batch = max(batch) OVER (PARTITION BY source, key) ORDER BY batch, row",
-            {"sources": [g.source for g in mine], "numbers": [g.number for g in mine], "until": self.batch},
+            _current(mine) | {"until": self.batch},
         ).df()
 
     def table(self, name: str) -> ir.Table:
@@ -433,7 +447,7 @@ class Reader:
         return self._tables[key]
 
     def _calendar(self) -> pd.DataFrame:
-        """Give the opening days of every site since a year before the moment, or since the first order if that is later."""
+        """Give the opening days of every site, from `CALENDAR_BACK` before the moment on."""
         return calendar(self.master, self._timezone, (self._now - CALENDAR_BACK).date())
 
     def _fold(self, plan: FoldPlan) -> str:
@@ -470,7 +484,9 @@ class Reader:
             sql = "SELECT source, generation, max(newest_at) FROM batches WHERE batch <= ? GROUP BY ALL"
             rows = self.con.execute(sql, [self.batch]).fetchall()
         else:
-            rows = [row for fact in {g.fact for g in self.active} for row in self._past_watermarks(fact)]
+            rows = [
+                row for fact in {g.fact for g in self.active}.difference(MASTER) for row in self._past_watermarks(fact)
+            ]
         current = {(g.source, g.number) for g in self.active}
         return {source: at.replace(tzinfo=UTC) for source, number, at in rows if at and (source, number) in current}
 
@@ -499,19 +515,12 @@ class Reader:
         Columns: source, partner, hour (UTC without a zone).
         """
         return self.con.execute(
-            "WITH current AS (SELECT unnest($sources::VARCHAR[]) AS source, unnest($numbers::BIGINT[]) AS generation), "
-            "heard AS (SELECT source, partner, hour FROM pulses SEMI JOIN current USING (source, generation) "
+            f"WITH {_CURRENT}, heard AS (SELECT source, partner, hour FROM pulses SEMI JOIN current USING (source, generation) "
             "WHERE batch <= $batch AND hour <= $moment AND known <= $moment) "
             "SELECT DISTINCT source, partner, hour FROM heard "
             "JOIN (SELECT source, max(hour) AS newest FROM heard GROUP BY ALL) USING (source) "
             "WHERE hour >= newest - $look_back AND partner IS NOT NULL",
-            {
-                "sources": [g.source for g in self.active],
-                "numbers": [g.number for g in self.active],
-                "batch": self.batch,
-                "moment": self._now,
-                "look_back": look_back,
-            },
+            _current(self.active) | {"batch": self.batch, "moment": self._now, "look_back": look_back},
         ).df()
 
 
@@ -523,30 +532,16 @@ class _Sight:
     moments: Moments
 
     def fact(self, name: str, columns: frozenset[str] = frozenset()) -> ir.Table:
-        self.moments.uses.append((name, tuple(sorted(columns))))
+        self.moments.uses.append(("fact", name, tuple(sorted(columns))))
         return self.reader.fact(name, columns)
 
     def table(self, name: str) -> ir.Table:
-        self.moments.uses.append((name, ("",)))
+        self.moments.uses.append(("table", name, ()))
         return self.reader.table(name)
 
     def log(self, name: str) -> ir.Table:
-        self.moments.uses.append((name, (_LOG,)))
+        self.moments.uses.append(("log", name, ()))
         return self.reader.log(name)
-
-
-def _zoned(rows: ir.Table, *, zoned: bool) -> ir.Table:
-    """Add the zone that cuts a row's days, where the master data names zones: its site's, else its partner's, else ""."""
-    if not zoned:
-        return rows
-    zones = ibis.table(TABLES["zones"], name="master_zones")
-    sites = zones.drop_null(["site"]).select(_site=zones.site, _site_zone=zones.zone)
-    alone = zones.site.isnull()  # noqa: PD003  # Ibis has no isna
-    partners = zones.filter(alone).select(_partner=zones.partner, _partner_zone=zones.zone)
-    joined = rows.left_join(sites, rows.site == sites["_site"])
-    joined = joined.left_join(partners, rows.partner == partners["_partner"])
-    zone = joined["_site_zone"].coalesce(joined["_partner_zone"], "")
-    return joined.select(*rows.columns, **{ZONE: zone})
 
 
 @lru_cache(maxsize=1)
@@ -573,6 +568,11 @@ def active_generations(
         for s, n, f, sig, k, t, a in rows
         if s in set(sources)
     ]
+
+
+def _current(active: Sequence[Generation]) -> dict[str, Any]:
+    """Give the values that `_CURRENT` takes."""
+    return {"sources": [g.source for g in active], "numbers": [g.number for g in active]}
 
 
 def naive(moment: datetime) -> datetime:
@@ -619,10 +619,6 @@ def _has_rows(con: duckdb.DuckDBPyConnection, table: str) -> bool:
 def _plan_key(plan: FoldPlan) -> Any:
     told = tuple(sorted(plan.told or ()))
     return plan.fact.name, tuple(plan.extras.items()), tuple(sorted(plan.known.items())), plan.single, told
-
-
-def _columns(table: ir.Table) -> tuple[tuple[str, str], ...]:
-    return tuple((name, str(type_)) for name, type_ in table.schema().items())
 
 
 def _tables(plan: FoldPlan) -> dict[str, dict[str, str]]:
