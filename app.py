@@ -144,7 +144,7 @@ def find_settings(path: Path | None) -> Path:
     return DEMO / "settings.toml"
 
 
-def write_demo(out: Path, *, partners: int, days: int, seed: int) -> None:
+def write_demo(out: Path, *, partners: int, days: int, seed: int, quiet: bool = False) -> None:
     from data.demo import write_network  # noqa: PLC0415  # only the demo needs it
 
     terminal = Terminal()
@@ -154,6 +154,7 @@ def write_demo(out: Path, *, partners: int, days: int, seed: int) -> None:
             partners=partners,
             days=days,
             seed=seed,
+            quiet=quiet,
             now=clock(),
             progress=lambda share, what: terminal.progress(round(share * 100), 100, what),
         )
@@ -313,14 +314,29 @@ def explain(
 
 
 @app.command()
+def backtest(
+    first: Annotated[str, typer.Option("--from", help="The first day to replay, like 2026-10-01.")],
+    last: Annotated[str, typer.Option("--to", help="The last day to replay.")],
+    truth: Annotated[
+        str | None, typer.Option(help="A demo network's truth.json; left out: the one beside the settings.")
+    ] = None,
+    settings: SettingsOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Replay days as they were known then: what would have been red, beside what naive limits would have called red."""
+    return execute("backtest", {"from": first, "to": last, "truth": truth, "json": json}, settings)
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="The folder to write to.")],
     partners: Annotated[int, typer.Option(help="How many partners.", min=1)] = 24,
     days: Annotated[int, typer.Option(help="How many days of history.", min=1)] = 100,
     seed: Annotated[int, typer.Option(help="The same seed gives the same network.")] = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Plant no troubles: what turns red there is chance.")] = False,
 ) -> int:
     """Write a simulated network's systems, its settings and its truth."""
-    write_demo(out, partners=partners, days=days, seed=seed)
+    write_demo(out, partners=partners, days=days, seed=seed, quiet=quiet)
     sys.stdout.write(f"Written; now: python app.py run --settings {out / 'settings.toml'}\n")
     return DONE
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from analytics.kpi import Before, Level
+from analytics.kpi import Before, Level, Standing, Told
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from analytics.kpi import Feed, Reading, Slice
 
 _ORDER = {level: rank for rank, level in enumerate((Level.RED, Level.TURNING, Level.AMBER, Level.UNKNOWN, Level.GREEN))}
@@ -26,6 +28,12 @@ class Board:
     timezone: str
     feeds: tuple[Feed, ...]
     readings: tuple[Reading, ...]
+    days: tuple[str, ...] = ()
+    """The last local days that had a Board, this one's own last."""
+
+    def only(self, keys: Collection[str]) -> Board:
+        """Give the readings of some KPIs, judged as part of the whole."""
+        return replace(self, readings=tuple(r for r in self.readings if r.kpi in keys)) if keys else self
 
     def counts(self) -> dict[str, Any]:
         levels = Counter(reading.level for reading in self.readings)
@@ -55,6 +63,7 @@ def as_json(board: Board, *, greens: bool = True) -> dict[str, Any]:
         "batch": board.batch,
         "network": board.network,
         "timezone": board.timezone,
+        "days": list(board.days),
         "counts": board.counts(),
         "sources": [
             {
@@ -97,21 +106,41 @@ def reading_json(reading: Reading) -> dict[str, Any]:
         "since": instant(reading.since),
         "history": [list(point) for point in reading.history],
         "trend": reading.trend,
+        "customers": reading.customers,
         "pain": reading.pain,
         "drivers": list(reading.drivers),
         "outlook": reading.outlook,
         "remedies": list(reading.remedies),
+        "among_peers": reading.among_peers,
+        "false_discovery": reading.false_discovery,
+        "standing": reading.standing and _standing_json(reading.standing),
+        "reversed": [
+            {"day": r.day, "was": r.was.value, "now": r.now.value, "reason": r.reason} for r in reading.reversed
+        ],
     }
+
+
+def _standing_json(standing: Standing) -> dict[str, Any]:
+    return {"red": standing.red, "told": [[told.day, told.level.value, told.value] for told in standing.told]}
+
+
+def _standing(document: dict[str, Any] | None) -> Standing | None:
+    if document is None:
+        return None
+    return Standing(tuple(Told(day, Level(level), value) for day, level, value in document["told"]), document["red"])
 
 
 def past(document: dict[str, Any]) -> dict[tuple[str, Slice], Before]:
     """Read from a Board's JSON what the next judgement continues: levels, since when they hold, and histories."""
     found = {}
+    days = tuple(document.get("days", ()))
     for reading in document["readings"]:
         since = reading["since"]
         found[reading["kpi"], tuple(sorted(reading["slice"].items()))] = Before(
             Level(reading["level"]),
             datetime.fromisoformat(since) if since else None,
             tuple((day, value) for day, value in reading["history"]),
+            _standing(reading.get("standing")),
+            days,
         )
     return found

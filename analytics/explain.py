@@ -101,7 +101,7 @@ def _rows(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime
     times: dict[str, datetime | None] = {"now": moment}
     times["from"], times["to"] = window(moment, kpi.window_days, judge.zone)
     times |= {f"watermark:{name}": at for name, at in view.watermarks().items()}
-    scan = Scan(kpi.fact, kpi.day, kpi.window_days, by, (kpi,))
+    scan = Scan(kpi.fact, kpi.day, kpi.window_days, (by,), (kpi,))
     lay_windows(view, [kpi], moment, judge.zone)
     named = kpi.measure.shape == "named"
     pack = pack_of(kpi)

@@ -12,9 +12,21 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from analytics.kpi import SMALL
-from analytics.measure import ZONE, Scan, among, figures, rows_of, scans, scope, slice_text, windows_table
-from analytics.verdict import from_row, level_of
+from analytics.figures import from_row
+from analytics.kpi import SMALL, Slice
+from analytics.measure import (
+    GROUPING,
+    ZONE,
+    Scan,
+    among,
+    figures,
+    grouped,
+    rows_of,
+    scans,
+    slice_text,
+    windows_table,
+)
+from analytics.verdict import level_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,9 +35,12 @@ if TYPE_CHECKING:
 
     from analytics.derived import Sight
     from analytics.judge import FeedRule, View
-    from analytics.kpi import Before, Kpi, Reading, Slice
+    from analytics.kpi import Before, Kpi, Reading
+    from analytics.measure import Aggregate
 
 Points = tuple[tuple[str, float | None], ...]
+Wanted = dict[tuple[str, frozenset[str]], list[Slice]]
+"""Per KPI and grouping the slices that are drawn."""
 
 DAYS = 14
 """A history has this many points, one for each local day, the moment's own last."""
@@ -64,6 +79,15 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 def stored(times: Mapping[str, datetime | None]) -> dict[str, datetime | None]:
     """Give times as the warehouse keeps them: UTC without a zone."""
     return {name: None if at is None else at.astimezone(UTC).replace(tzinfo=None) for name, at in times.items()}
+
+
+def slices(rows: pd.DataFrame, by: tuple[str, ...]) -> list[Slice]:
+    """Give the slice of each row of an answer."""
+    if not by:
+        return [()] * len(rows)
+    ordered = sorted(by)
+    values = zip(*(map(str, rows[name].tolist()) for name in ordered), strict=True)
+    return [tuple(zip(ordered, each, strict=True)) for each in values]
 
 
 @dataclass(frozen=True)
@@ -147,7 +171,7 @@ class Archive:
         named = {kpi.key: kpi for kpi in kpis}
         today = moment.astimezone(zone).date().isoformat()
         points: dict[tuple[str, Slice], Points] = {}
-        wanted: dict[tuple[str, frozenset[str]], list[Slice]] = defaultdict(list)
+        wanted: Wanted = defaultdict(list)
         current = {(r.kpi, r.slice): (today, r.value) for r in drawn}
         for reading in drawn:
             identity = (reading.kpi, reading.slice)
@@ -159,10 +183,11 @@ class Archive:
             else:
                 wanted[reading.kpi, frozenset(dict(reading.slice))].append(reading.slice)
         for scan in _shared(kpis):
-            slices = {kpi.key: wanted[kpi.key, frozenset(scan.by)] for kpi in scan.kpis}
-            if not any(slices.values()):
+            drawn_by = tuple(by for by in scan.groupings if any(wanted[kpi.key, frozenset(by)] for kpi in scan.kpis))
+            if not drawn_by:
                 continue
-            found = _points(view, scan, slices, tuple(f.name for f in feeds if f.fact == scan.fact), moment, zone)
+            sources = tuple(f.name for f in feeds if f.fact == scan.fact)
+            found = _points(view, replace(scan, groupings=drawn_by), wanted, sources, moment, zone)
             found = {identity: (*each[:-1], current[identity]) for identity, each in found.items()}
             self._kept |= {identity: (moment, each) for identity, each in found.items()}
             points |= found
@@ -186,7 +211,7 @@ def _adds_up(kpi: Kpi) -> bool:
 def _points(
     view: View,
     scan: Scan,
-    slices: Mapping[str, list[Slice]],
+    wanted: Wanted,
     sources: tuple[str, ...],
     moment: datetime,
     zone: ZoneInfo,
@@ -204,17 +229,21 @@ def _points(
     first = min(each[0][0] for each in windows.values())
     last = max(each[-1][1] for each in windows.values())
     times = {"from": first, "to": last} | stored({f"watermark:{name}": at for name, at in view.watermarks().items()})
-    every = dict.fromkeys(slice_ for each in slices.values() for slice_ in each)
+    texts = [
+        slice_text(by, slice_)
+        for by in scan.groupings
+        for slice_ in dict.fromkeys(each for kpi in scan.kpis for each in wanted[kpi.key, frozenset(by)])
+    ]
     rows = view.ask(
         ("history", scan, sources),
         lambda sight: _daily(scan, table, calendar, sources, sight),
         times,
-        [slice_text(scan.by, slice_) for slice_ in every],
+        texts,
     )
     named = [day.isoformat() for day in days]
     return {
         (kpi.key, slice_): tuple(zip(named, values, strict=True))
-        for kpi, slice_, values in _windows(scan, rows, parts, slices)
+        for kpi, slice_, values in _windows(scan, rows, parts, wanted)
     }
 
 
@@ -253,26 +282,27 @@ class _Parts:
 
 
 def _windows(
-    scan: Scan, rows: pd.DataFrame, parts: _Parts, slices: Mapping[str, list[Slice]]
+    scan: Scan, rows: pd.DataFrame, parts: _Parts, wanted: Wanted
 ) -> Iterator[tuple[Kpi, Slice, list[float | None]]]:
     """Give, per KPI and slice wanted, the figure of each window, added up from its parts."""
-    by = sorted(scan.by)
-    texts = [tuple(map(str, values)) for values in rows[by].itertuples(index=False)]
-    line = {values: i for i, values in enumerate(dict.fromkeys(texts))}
-    places = np.array([line[values] for values in texts], dtype=int), rows["_part"].to_numpy(dtype=int)
     spans = [parts.of(day) for day in range(DAYS)]
-    for position, kpi in enumerate(scan.kpis):
-        sums: dict[str, Any] = {}
-        for name in (name for name in rows.columns if name.startswith(f"k{position}_")):
-            grid = np.full((len(line), len(parts)), np.nan)
-            grid[places] = rows[name].to_numpy(dtype=float, na_value=np.nan)
-            sums[name.removeprefix(f"k{position}_")] = [_total(grid[:, span]) for span in spans]
-        for slice_ in slices[kpi.key]:
-            i = line.get(tuple(value for _, value in slice_))
-            if i is None:
+    for number, by in enumerate(scan.groupings):
+        own = rows[rows[GROUPING] == number]
+        named = slices(own, by)
+        line = {slice_: i for i, slice_ in enumerate(dict.fromkeys(named))}
+        places = np.array([line[slice_] for slice_ in named], dtype=int), own["_part"].to_numpy(dtype=int)
+        for position, kpi in enumerate(scan.kpis):
+            drawn = [slice_ for slice_ in wanted[kpi.key, frozenset(by)] if slice_ in line]
+            if not drawn:
                 continue
-            figures_ = [{name: each[d][i] for name, each in sums.items()} for d in range(DAYS)]
-            yield kpi, slice_, [from_row(kpi, each, slice_, []).value for each in figures_]
+            sums: dict[str, Any] = {}
+            for name in (name for name in rows.columns if name.startswith(f"k{position}_")):
+                grid = np.full((len(line), len(parts)), np.nan)
+                grid[places] = own[name].to_numpy(dtype=float, na_value=np.nan)
+                sums[name.removeprefix(f"k{position}_")] = [_total(grid[:, span]) for span in spans]
+            for slice_ in drawn:
+                figures_ = [{name: each[d][line[slice_]] for name, each in sums.items()} for d in range(DAYS)]
+                yield kpi, slice_, [from_row(kpi, each, slice_, []).value for each in figures_]
 
 
 def _total(part: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -289,16 +319,15 @@ def _daily(scan: Scan, facts: ir.Table, calendar: ir.Table, sources: Sequence[st
     """Build the figures per slice and part of time: a row belongs to every part that holds it."""
     day, moments = facts[scan.day], sight.moments
     rows = rows_of(scan, facts.filter(day < moments["to"], day >= moments["from"]), sources, sight, windowed=False)
-    if scan.by:
-        rows = rows.filter(among(rows, scan.by, sight))
     rows = _placed(rows, calendar, scan.day)
-    wanted = {
-        f"k{position}_{name}": expression
-        for position, kpi in enumerate(scan.kpis)
-        for name, expression in figures(kpi, rows, scope(kpi, rows)).items()
-        if not name.startswith(("over", "under", "sd", "rows"))
-    }
-    return rows.group_by([*scan.by, "_part"]).agg(**wanted)
+
+    def wanted(kpi: Kpi, rows: ir.Table) -> dict[str, Aggregate]:
+        return {n: each for n, each in figures(kpi, rows).items() if not n.startswith(("over", "under", "sd", "rows"))}
+
+    def drawn(rows: ir.Table, by: tuple[str, ...]) -> ir.Table:
+        return rows.filter(among(rows, by, sight)) if by else rows
+
+    return grouped(scan, rows, wanted, drawn, ("_part",))
 
 
 def _placed(rows: ir.Table, calendar: ir.Table, day: str) -> ir.Table:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from analytics.derived.records import STEPS
+from analytics.facts import FACTS
 from analytics.kpi import Level
 from analytics.wording import span
 
@@ -169,17 +171,7 @@ def _problem(row: Row, at: Callable[[datetime], str]) -> str | None:  # noqa: AR
     return str(row["problem"])
 
 
-_STEPS = (
-    "received",
-    "repair_started",
-    "repaired",
-    "qc_passed",
-    "qc_failed",
-    "completed",
-    "dispatched",
-    "delivered",
-    "closed",
-)
+_STEPS = tuple(kind for kind in FACTS["repair_orders"].kinds if any(kind in step for step in STEPS))
 _OTHER = ("duplicate_of", "other_order", "other_claimed_at", "other_back_at")
 PACKS: Mapping[str, Pack] = {
     "duplicate": Pack(

@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from analytics.board import Board, rank
+from analytics.deserved import FALSE_DISCOVERIES, deserved
 from analytics.facts import MASTER
 from analytics.feeding import lack
+from analytics.figures import Figures, from_row, pool
 from analytics.health import FINE, LOOK_BACK, State, best, feed, of_feed, silences, worst
-from analytics.history import Archive, lay_windows, stored, window
-from analytics.kpi import SMALL, Before, Health, Kpi, Level, Limits, Reading, Slice
-from analytics.measure import Scan, aggregate, edges, presence, scans, slice_text
+from analytics.history import Archive, lay_windows, slices, stored, window
+from analytics.kpi import SMALL, Before, Health, Kpi, Limits, Reading, Slice
+from analytics.measure import GROUPING, Scan, aggregate, edges, groupings, kinds, presence, scans, slice_text
 from analytics.named import NAMED
-from analytics.verdict import Figures, from_row, judge, limits_for, pool
+from analytics.pain import aged
+from analytics.persistence import DRAWN, KEPT, settled
+from analytics.verdict import judge, limits_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime, timedelta
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import date, datetime, timedelta
 
     import ibis.expr.types as ir
     import pandas as pd
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 
 
 Past = Mapping[tuple[str, Slice], Before]
+Present = dict[tuple[str, tuple[str, ...]], dict[str, dict[Slice, State]]]
+"""Per fact and grouping, and per KPI, the slices that ever had rows, with the health of the feeds behind them."""
 
 
 class View(Protocol):
@@ -92,6 +98,7 @@ class Judge:
     network: str
     timezone: str
     archive: Archive = field(default_factory=Archive)
+    false_discovery_rate: float = FALSE_DISCOVERIES
     progress: Callable[[int, int, str], None] = field(default=_unseen)
 
     @property
@@ -105,17 +112,28 @@ class Judge:
         version: int,
         previous: Past | None = None,
         errors: Mapping[str, str] | None = None,
+        *,
+        persistent: bool = False,
     ) -> Board:
         """Judge everything as of `moment` (aware).
 
-        `previous` tells since when levels hold, and the past of snapshots; `errors` which sources could not be loaded.
+        `previous` tells since when levels hold, and the past of snapshots; `errors` which sources could not be loaded. Levels
+        are those of the moment, or `persistent` ones: entered and left as each KPI says.
         """
         run = _Judgement(self, view, moment.astimezone(UTC), previous)
-        readings = run.readings()
+        readings = run.readings(persistent=persistent)
         feeds = [replace(f, error=(errors or {}).get(f.name)) for f in run.feeds]
         # master data has no pulse: such a source is a feed only while it fails
         feeds = [f for f in feeds if f.error or f.fact not in MASTER]
-        return Board(run.moment, version, view.batch, self.network, self.timezone, tuple(feeds), rank(readings))
+        days = _days(previous, run.today)
+        return Board(run.moment, version, view.batch, self.network, self.timezone, tuple(feeds), rank(readings), days)
+
+
+def _days(previous: Past | None, today: date) -> tuple[str, ...]:
+    """Give the last local days that had a Board."""
+    before = next(iter((previous or {}).values()), None)
+    earlier = [day for day in (before.days if before else ()) if day < today.isoformat()]
+    return (*earlier[-KEPT:], today.isoformat())
 
 
 class _Judgement:
@@ -127,6 +145,7 @@ class _Judgement:
         self.moment = moment
         self.previous = previous or {}
         self.zone = judge_.zone
+        self.today = self.moment.astimezone(self.zone).date()
         self.watermarks = view.watermarks()
         self.feeds = tuple(
             feed(rule.name, rule.fact, rule.fresh_within_seconds, self.watermarks.get(rule.name), self.moment)
@@ -136,7 +155,7 @@ class _Judgement:
         self.master = view.master
         lay_windows(view, judge_.kpis, self.moment, self.zone)
 
-    def readings(self) -> list[Reading]:
+    def readings(self, *, persistent: bool) -> list[Reading]:
         lacking = {kpi.key: lack(kpi, self.judge.feeds) for kpi in self.judge.kpis}
         fed = [replace(kpi, agreed=self.master.agreed(kpi)) for kpi in self.judge.kpis if not lacking[kpi.key]]
         plan = scans(fed)
@@ -145,13 +164,15 @@ class _Judgement:
         found = [self._unfed(kpi, why) for kpi in self.judge.kpis if (why := lacking[kpi.key])]
         for done, scan in enumerate(plan):
             self.judge.progress(done, len(plan) + len(alone), scan.fact)
-            found += self._scan(scan, present[scan.fact, scan.by])
+            found += self._scan(scan, present)
         for done, kpi in enumerate(alone, start=len(plan)):
             self.judge.progress(done, len(plan) + len(alone), kpi.key)
-            for by in dict.fromkeys(((), *kpi.by)):
+            for by in groupings(kpi):
                 found += self._named(kpi, by, present[kpi.fact, by][kpi.key], found)
         self.judge.progress(1, 1, "")
-        return self._dated(found)
+        kpis = {kpi.key: kpi for kpi in self.judge.kpis}
+        found = deserved(found, kpis, self.master, self.judge.false_discovery_rate)
+        return self._dated(found, kpis, persistent=persistent)
 
     def _unfed(self, kpi: Kpi, why: str) -> Reading:
         """Give the reading of a KPI that this network's sources cannot feed: unknown, naming what is missing."""
@@ -177,7 +198,7 @@ class _Judgement:
             rows = measure.of_readings(before, self.master, kpi, by)
         bounds = edges(kpi)
         records = [{str(name): value for name, value in row.items()} for row in rows.to_dict(orient="records")]
-        keys = _slices(rows, by)
+        keys = slices(rows, by)
         found = {s: from_row(kpi, record, s, bounds) for s, record in zip(keys, records, strict=True)}
         figures = [found.get(s) or from_row(kpi, {}, s, bounds) for s in dict.fromkeys([*states, *found])]
         span = window(self.moment, kpi.window_days, self.zone)
@@ -189,35 +210,40 @@ class _Judgement:
         times = {"now": self.moment, "from": start, "to": end}
         return stored(times | {f"watermark:{name}": at for name, at in self.watermarks.items()})
 
-    def _present(self, kpis: Sequence[Kpi]) -> dict[tuple[str, tuple[str, ...]], dict[str, dict[Slice, State]]]:
+    def _present(self, kpis: Sequence[Kpi]) -> Present:
         """Give, per fact and grouping, the slices that ever had rows of each KPI, with the health of the feeds behind them."""
-        groups: dict[tuple[str, tuple[str, ...]], dict[str, Kpi]] = defaultdict(dict)
-        for kpi in kpis:
-            for by in ((), *kpi.by):
-                groups[kpi.fact, by][kpi.key] = kpi
-        return {(fact, by): self._presence(fact, by, list(named.values())) for (fact, by), named in groups.items()}
-
-    def _presence(self, fact: str, by: tuple[str, ...], kpis: list[Kpi]) -> dict[str, dict[Slice, State]]:
         sources = {rule.name: of_feed(f, self.moment) for rule, f in zip(self.judge.feeds, self.feeds, strict=True)}
-        if not by:
-            fed = [sources[rule.name] for rule in self.judge.feeds if rule.fact == fact]
-            return {kpi.key: {(): worst(fed)} for kpi in kpis}
-        groups = tuple(dict.fromkeys((*by, "source", "partner")))
+        present: Present = defaultdict(dict)
+        for fact in dict.fromkeys(kpi.fact for kpi in kpis):
+            mine = [kpi for kpi in kpis if kpi.fact == fact]
+            fed = worst(sources[rule.name] for rule in self.judge.feeds if rule.fact == fact)
+            present[fact, ()] = {kpi.key: {(): fed} for kpi in mine}
+            self._presence(fact, mine, sources, present)
+        return present
+
+    def _presence(self, fact: str, kpis: list[Kpi], sources: Mapping[str, State], present: Present) -> None:
+        """Find the slices of a fact's KPIs; those that ask for the same rows have the same."""
+        every = tuple(dict.fromkeys(by for kpi in kpis for by in kpi.by))
+        own = kinds(kpis)
+        kinds_ = tuple(dict.fromkeys(own))
+        if not every:
+            return
         table = self.view.fact(fact)
-        rows = self.view.ask(("presence", fact, by, tuple(kpis)), lambda _: presence(groups, by, kpis, table), {})
-        seen: list[dict[Slice, list[tuple[str, str | None]]]] = [defaultdict(list) for _ in kpis]
-        columns = [rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in groups]
-        holds = [rows[f"k{i}"].fillna(False).astype(bool).tolist() for i in range(len(kpis))]
-        for position, values in enumerate(zip(*columns, strict=True)):
-            named = dict(zip(groups, values, strict=True))
-            slice_ = tuple(sorted((name, str(named[name])) for name in by))
-            for i in range(len(kpis)):
-                if holds[i][position]:
-                    seen[i][slice_].append((named["source"], named["partner"]))
-        return {
-            kpi.key: {slice_: self._state(pairs, sources) for slice_, pairs in seen[i].items()}
-            for i, kpi in enumerate(kpis)
-        }
+        rows = self.view.ask(("presence", fact, every, kinds_), lambda _: presence(every, kinds_, table), {})
+        for number, by in enumerate(every):
+            part = rows[rows[GROUPING] == number]
+            feeds = part[["source", "partner"]].astype(object).where(part[["source", "partner"]].notna(), None)
+            pairs, named = list(feeds.itertuples(index=False, name=None)), slices(part, by)
+            for i, kind in enumerate(kinds_):
+                keys = [kpi.key for kpi, each in zip(kpis, own, strict=True) if each == kind and by in kpi.by]
+                if not keys:
+                    continue
+                seen: dict[Slice, list[tuple[str, str | None]]] = defaultdict(list)
+                for slice_, pair, holds in zip(named, pairs, part[f"k{i}"].fillna(False).tolist(), strict=True):
+                    if holds:
+                        seen[slice_].append(pair)
+                states = {slice_: self._state(found, sources) for slice_, found in seen.items()}
+                present[fact, by] |= dict.fromkeys(keys, states)
 
     def _state(self, pairs: list[tuple[str, str | None]], sources: Mapping[str, State]) -> State:
         """Give a slice's health: the worst of its sources, or of its partners if all of them have fallen silent."""
@@ -236,26 +262,28 @@ class _Judgement:
             return State(Health.DEAD, f"partner {partner} has been silent for more than {LOOK_BACK.days} d")
         return FINE
 
-    def _scan(self, scan: Scan, present: dict[str, dict[Slice, State]]) -> list[Reading]:
+    def _scan(self, scan: Scan, present: Present) -> list[Reading]:
         rows = self._ask(scan)
-        start, end = window(self.moment, scan.window_days, self.zone)
+        span = window(self.moment, scan.window_days, self.zone)
         found: list[Reading] = []
-        for position, kpi in enumerate(scan.kpis):
-            figures = self._figures(scan, position, kpi, rows, present[kpi.key])
-            states = present[kpi.key]
-            small = [f for f in figures if scan.by and f.value is not None and f.n < kpi.min_n]
-            # a member that fell silent is unknown by itself and must not hide, or be hidden, among those that live
-            small = [f for f in small if states.get(f.slice, FINE).health is Health.OK]
-            pooled = self._pool(scan, kpi, small)
-            found += [
-                judge(kpi, f, states.get(f.slice, FINE), (start, end), self._limits(kpi, f.slice)) for f in figures
-            ]
-            if pooled is not None:
-                found.append(judge(kpi, pooled, FINE, (start, end), self._limits(kpi, pooled.slice)))
+        for number, by in enumerate(scan.groupings):
+            part = rows[rows[GROUPING] == number]
+            named = slices(part, by)
+            for position, kpi in enumerate(scan.kpis):
+                if by not in groupings(kpi):
+                    continue
+                states = present[scan.fact, by][kpi.key]
+                figures = _figures(kpi, position, part, named, states)
+                small = [f for f in figures if by and f.value is not None and f.n < kpi.min_n]
+                # a member that fell silent is unknown by itself and must not hide, or be hidden, among those that live
+                small = [f for f in small if states.get(f.slice, FINE).health is Health.OK]
+                pooled = self._pool(scan, kpi, by, small)
+                every = figures if pooled is None else [*figures, pooled]
+                found += [judge(kpi, f, states.get(f.slice, FINE), span, self._limits(kpi, f.slice)) for f in every]
         return found
 
     def _ask(self, scan: Scan, together: Sequence[Slice] = ()) -> pd.DataFrame:
-        """Run a scan; with `together` over the rows of those slices as one group."""
+        """Run a scan; with `together` over the rows of those slices, of its one grouping, as one group."""
         table = self.view.fact(scan.fact, scan.columns)
         names = tuple(rule.name for rule in self.judge.feeds if rule.fact == scan.fact)
         pooled = bool(together)
@@ -263,57 +291,56 @@ class _Judgement:
             ("scan", scan, names, pooled),
             lambda sight: aggregate(scan, table, names, sight, together=pooled),
             self.times(scan.window_days),
-            [slice_text(scan.by, slice_) for slice_ in together],
+            [slice_text(scan.groupings[0], slice_) for slice_ in together],
         )
 
-    def _figures(
-        self, scan: Scan, position: int, kpi: Kpi, rows: pd.DataFrame, present: dict[Slice, State]
-    ) -> list[Figures]:
-        """Give the figures of every slice that ever had rows; one without rows in the window has none."""
-        prefix = f"k{position}_"
-        own = [name for name in rows.columns if name.startswith(prefix)]
-        bounds = edges(kpi)
-        keys = _slices(rows, scan.by)
-        values = zip(*(rows[name].tolist() for name in own), strict=True)
-        short = [name.removeprefix(prefix) for name in own]
-        found = {
-            s: from_row(kpi, dict(zip(short, v, strict=True)), s, bounds) for s, v in zip(keys, values, strict=True)
-        }
-        return [found.get(s) or from_row(kpi, {}, s, bounds) for s in present]
-
-    def _pool(self, scan: Scan, kpi: Kpi, small: list[Figures]) -> Figures | None:
+    def _pool(self, scan: Scan, kpi: Kpi, by: tuple[str, ...], small: list[Figures]) -> Figures | None:
         if kpi.measure.shape != "quantile" or len([f for f in small if f.n > 0]) < 2:
-            return pool(kpi, small, scan.by)
-        alone = Scan(scan.fact, scan.day, scan.window_days, scan.by, (kpi,))
-        rows = self._ask(alone, [f.slice for f in small])
-        figures = self._figures(Scan(scan.fact, scan.day, scan.window_days, (), (kpi,)), 0, kpi, rows, {(): FINE})[0]
-        return replace(figures, slice=tuple(sorted((name, SMALL) for name in scan.by)))
+            return pool(kpi, small, by)
+        rows = self._ask(replace(scan, groupings=(by,), kpis=(kpi,)), [f.slice for f in small])
+        figures = _figures(kpi, 0, rows, [()], [()])[0]
+        return replace(figures, slice=tuple(sorted((name, SMALL) for name in by)))
 
-    def _dated(self, readings: list[Reading]) -> list[Reading]:
-        """Add to what is drawn its history, its trend, and since when its level holds."""
-        drawn = [r for r in readings if r.level in (Level.RED, Level.AMBER)]
-        past = self.judge.archive.histories(self.view, self.judge.kpis, self.judge.feeds, drawn, self.moment, self.zone)
+    def _dated(self, readings: list[Reading], kpis: Mapping[str, Kpi], *, persistent: bool) -> list[Reading]:
+        """Settle levels, and add to what is drawn its history, its trend, since when its level holds, and so its pain."""
+        earlier = [self.previous.get((r.kpi, r.slice)) for r in readings]
+        told = [
+            r.level in DRAWN or (b is not None and b.standing is not None)
+            for r, b in zip(readings, earlier, strict=True)
+        ]
+        wanted = [r for r, is_told in zip(readings, told, strict=True) if is_told]
+        past = self.judge.archive.histories(
+            self.view, self.judge.kpis, self.judge.feeds, wanted, self.moment, self.zone
+        )
         done = []
-        for reading in readings:
-            before = self.previous.get((reading.kpi, reading.slice))
+        for reading, before, is_told in zip(readings, earlier, told, strict=True):
+            if not is_told:
+                done.append(_kept(reading, before, self.moment))
+                continue
+            points = dict(past.points.get((reading.kpi, reading.slice), ()))
+            one = settled(reading, kpis[reading.kpi], before, points, self.today, persistent=persistent)
             done.append(
-                past.dated(reading, before) if reading.level in (Level.RED, Level.AMBER) else _kept(reading, before)
+                aged(past.dated(one, before), kpis[reading.kpi], self.moment)
+                if one.level in DRAWN
+                else _kept(one, before, self.moment)
             )
         return done
 
 
-def _kept(reading: Reading, before: Before | None) -> Reading:
+def _kept(reading: Reading, before: Before | None, moment: datetime) -> Reading:
     """Keep since when a level holds that is not drawn; without a past it is not known."""
-    if before is None or before.level is not reading.level:
+    if before is None:
         return reading
-    return replace(reading, since=before.since)
+    return replace(reading, since=before.since if before.level is reading.level else moment)
 
 
-def _slices(rows: pd.DataFrame, by: tuple[str, ...]) -> list[Slice]:
-    if not by:
-        return [()] * len(rows)
-    ordered = sorted(by)
-    return [
-        tuple(zip(ordered, map(str, values), strict=True))
-        for values in zip(*(rows[n].tolist() for n in ordered), strict=True)
-    ]
+def _figures(
+    kpi: Kpi, position: int, rows: pd.DataFrame, named: list[Slice], present: Iterable[Slice]
+) -> list[Figures]:
+    """Give the figures of every slice that ever had rows; one without rows in the window has none."""
+    prefix, bounds = f"k{position}_", edges(kpi)
+    own = [name for name in rows.columns if name.startswith(prefix)]
+    short = [name.removeprefix(prefix) for name in own]
+    values = zip(*(rows[name].tolist() for name in own), strict=True)
+    found = {s: from_row(kpi, dict(zip(short, v, strict=True)), s, bounds) for s, v in zip(named, values, strict=True)}
+    return [found.get(s) or from_row(kpi, {}, s, bounds) for s in present]

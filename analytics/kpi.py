@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -112,9 +112,56 @@ class Kpi:
     remedies: tuple[str, ...] = ()
     limits: tuple[LimitRule, ...] = ()
     pitfall: str = ""
+    enter: tuple[int, int] = (2, 3)
+    """A red is entered when it was red on so many of the last so many local days."""
+    recovery: Bound | None = None
+    """A red is left when the figure is at least this good; None: half-way from the red to the green limit."""
+    case_mix: tuple[str, ...] = ()
+    """Columns whose mix a slice is not blamed for."""
     limits_of: Literal["contract"] | None = None
     agreed: tuple[float, ...] = ()
     """Limits that contracts in force set for some slices; known only once a judgement has read the master data."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A figure as a draw by chance: `hits` of `n` rows (of counts: in `n` windows) against a limit for the true share or rate.
+
+    Red lies `above` the limit or below it. The figures of one KPI are comparable where their trials are of one `kind`.
+    """
+
+    kind: Literal["share", "count"]
+    hits: float
+    n: float
+    limit: float
+    above: bool
+
+
+@dataclass(frozen=True)
+class Told:
+    """What Boards said of one local day: the last level without persistence, and its figure."""
+
+    day: str
+    level: Level
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What persistence remembers: what was told on the last days, oldest first, and whether red was entered and not left."""
+
+    told: tuple[Told, ...] = ()
+    red: bool = False
+
+
+@dataclass(frozen=True)
+class Reversal:
+    """A verdict on a past day that late data has turned."""
+
+    day: str
+    was: Level
+    now: Level
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -122,7 +169,9 @@ class Reading:
     """One KPI of one slice at one moment, judged.
 
     `value` is in the KPI's own unit (shares are fractions), `n` in rows (for ratios the summed denominator), `evidence`
-    is the probability that the true value lies beyond the red limit, `pain` is customers hurt beyond the green limit.
+    is the probability that the true value lies beyond the red limit by the slice's own rows, `among_peers` the same beside what
+    its peers teach, `false_discovery` the rate of false reds one would accept by calling this one red. `customers` are those hurt
+    beyond what the green limit allows, `pain` is their number weighted by the kind of pain and its age.
     """
 
     kpi: str
@@ -147,16 +196,25 @@ class Reading:
     trend: Literal["improving", "worsening", "steady"] = "steady"
     drivers: tuple[Any, ...] = ()
     outlook: Any = None
-    remedies: tuple[str, ...] = field(default=())
+    remedies: tuple[str, ...] = ()
+    customers: float = 0.0
+    trial: Trial | None = None
+    among_peers: float | None = None
+    false_discovery: float | None = None
+    standing: Standing | None = None
+    reversed: tuple[Reversal, ...] = ()
 
 
 @dataclass(frozen=True)
 class Before:
-    """What an earlier Board said of a KPI and slice: its level, since when, and the days before."""
+    """What an earlier Board said of a KPI and slice: its level, since when, the days before, and what persistence remembers."""
 
     level: Level
     since: datetime | None
     history: tuple[tuple[str, float | None], ...] = ()
+    standing: Standing | None = None
+    days: tuple[str, ...] = ()
+    """The last local days that had a Board, oldest first."""
 
 
 FeedState = Literal["fresh", "late", "dead", "unjudged"]

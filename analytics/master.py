@@ -7,11 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import holidays
 import pandas as pd
 
 from analytics.facts import FACTS, MASTER
-from analytics.opening import OpeningError, opening_hours
+from analytics.opening import OpeningError, opening_hours, subdivisions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -72,6 +71,11 @@ class Master:
     moment: datetime
 
     @cached_property
+    def now(self) -> pd.Timestamp:
+        """Give the moment as the tables write times: UTC without a zone."""
+        return pd.Timestamp(self.moment).tz_convert("UTC").tz_localize(None)
+
+    @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Give every table with one row per key, as the first source of the settings that knows the key says it."""
         return {name: _resolved(name, self.told.get(name), self.sources) for name in MASTER}
@@ -107,8 +111,7 @@ class Master:
     @cached_property
     def contracts(self) -> list[dict[str, Any]]:
         """Give the contracts in force at the moment."""
-        now = pd.Timestamp(self.moment).tz_convert("UTC").tz_localize(None)
-        return [row for row in _records(self.tables["contracts"]) if _holds(row, now)]
+        return [row for row in _records(self.tables["contracts"]) if _holds(row, self.now)]
 
     def contract_for(self, kpi: Kpi, slice_: Slice) -> dict[str, Any] | None:
         """Give the contract that says most of a slice and this KPI, or None: each thing that it names must be the slice's."""
@@ -149,9 +152,8 @@ class Master:
     @cached_property
     def rates(self) -> dict[str, float]:
         """Give the exchange rate of each currency in force at the moment."""
-        now = pd.Timestamp(self.moment).tz_convert("UTC").tz_localize(None)
         known = [row for row in _records(self.tables["exchange_rates"]) if row["rate"] is not None]
-        begun = [row for row in known if row["valid_from"] is None or row["valid_from"] <= now]
+        begun = [row for row in known if row["valid_from"] is None or row["valid_from"] <= self.now]
         begun.sort(key=lambda row: row["valid_from"] or pd.Timestamp.min)
         return {row["currency"]: row["rate"] for row in begun}
 
@@ -334,7 +336,7 @@ def _bad_country(site: str, row: Mapping[str, Any]) -> Iterator[Problem]:
     country, subdivision = row["country"], row["subdivision"]
     if country is None:
         return
-    known = holidays.list_supported_countries()
+    known = subdivisions()
     if country not in known:
         sentence = f"site {site}: no holidays are known for country {country!r}; write an ISO 3166 code such as DE"
         yield Problem("sites", site, row["partner"], sentence)

@@ -1,8 +1,8 @@
-"""KPIs -> grouped Ibis expressions: all KPIs of a fact, day and window share one scan per grouping."""
+"""KPIs -> grouped Ibis expressions: all KPIs of a fact, day and window share one scan, whatever they are grouped by."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -11,7 +11,7 @@ from analytics.derived import linked
 from analytics.facts import FACTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import ibis.expr.types as ir
 
@@ -23,17 +23,24 @@ ZONE = "_zone"
 """The column with the zone that cuts a row's days; facts have it where the master data names zones."""
 FARTHEST = ibis.interval(hours=26)
 """No two zones are further apart."""
+GROUPING = "_grouping"
+"""The column that numbers the grouping of a scan to which a row of its answer belongs."""
 
 
 @dataclass(frozen=True)
 class Scan:
-    """KPIs that are answered together: of one fact, booked by one day column, over one window, for one grouping."""
+    """KPIs that are answered together: of one fact, booked by one day column, over one window, for some groupings."""
 
     fact: str
     day: str
     window_days: int | None
-    by: tuple[str, ...]
+    groupings: tuple[tuple[str, ...], ...]
     kpis: tuple[Kpi, ...]
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """The columns that slices are made of."""
+        return tuple(dict.fromkeys(name for by in self.groupings for name in by))
 
     @property
     def columns(self) -> frozenset[str]:
@@ -42,15 +49,23 @@ class Scan:
 
 
 def scans(kpis: Sequence[Kpi]) -> list[Scan]:
-    """Sort KPIs into the scans that answer them; the whole network is always one grouping. Named measures answer themselves."""
+    """Sort KPIs into the scans that answer them; named measures answer themselves."""
     groups: dict[tuple[Any, ...], list[Kpi]] = {}
     for kpi in kpis:
         if kpi.measure.shape == "named":
             continue
         joined = tuple(each.name for each in linked(kpi.fact, frozenset(columns_of(kpi))))
-        for by in dict.fromkeys(((), *kpi.by)):
-            groups.setdefault((kpi.fact, kpi.day, kpi.window_days, by, joined), []).append(kpi)
-    return [Scan(fact, day, window, by, tuple(members)) for (fact, day, window, by, _), members in groups.items()]
+        groups.setdefault((kpi.fact, kpi.day, kpi.window_days, joined), []).append(kpi)
+    found = []
+    for (fact, day, window, _), members in groups.items():
+        every = tuple(dict.fromkeys(by for kpi in members for by in groupings(kpi)))
+        found.append(Scan(fact, day, window, every, tuple(members)))
+    return found
+
+
+def groupings(kpi: Kpi) -> tuple[tuple[str, ...], ...]:
+    """Give what a KPI is grouped by; the whole network is always one grouping."""
+    return tuple(dict.fromkeys(((), *kpi.by)))
 
 
 def columns_of(kpi: Kpi) -> set[str]:
@@ -65,7 +80,7 @@ def rows_of(scan: Scan, facts: ir.Table, sources: Sequence[str], sight: Sight, *
 
     `facts` holds the derived columns. Times used: `from` and `to` (the window, `to` exclusive), `watermark:<source>`.
     """
-    wanted = {"key", "source", *scan.by, *scan.columns, *({ZONE} & set(facts.columns))}
+    wanted = {"key", "source", *scan.dimensions, *scan.columns, *({ZONE} & set(facts.columns))}
     if scan.day == "snapshot" and scan.fact == "stock_levels":
         wanted |= {"site", "part", "at"}
     rows = facts.select(*sorted(wanted))
@@ -104,18 +119,46 @@ def within(rows: ir.Table, day: Any, window_days: int | None, sight: Sight) -> i
 
 
 def aggregate(scan: Scan, facts: ir.Table, sources: Sequence[str], sight: Sight, *, together: bool = False) -> ir.Table:
-    """Build the scan: a row per slice, with columns `k<i>_...` for the figures of its i-th KPI.
+    """Build the scan: a row per grouping and slice, with columns `k<i>_...` for the figures of its i-th KPI.
 
-    `together` takes the rows of the slices that are filled in as one group.
+    `together` takes the rows of the slices that are filled in, of the one grouping that the scan then has, as one group.
     """
     rows = rows_of(scan, facts, sources, sight)
     if together:
-        rows = rows.filter(among(rows, scan.by, sight))
-    columns: dict[str, Any] = {}
-    for position, kpi in enumerate(scan.kpis):
-        for name, expression in figures(kpi, rows, scope(kpi, rows)).items():
-            columns[f"k{position}_{name}"] = expression
-    return _grouped(rows, () if together else scan.by, columns)
+        rows = rows.filter(among(rows, scan.groupings[0], sight))
+        scan = replace(scan, groupings=((),), kpis=tuple(replace(kpi, by=()) for kpi in scan.kpis))
+    return grouped(scan, rows, figures)
+
+
+def grouped(
+    scan: Scan,
+    rows: ir.Table,
+    of: Callable[[Kpi, ir.Table], Mapping[str, Aggregate]],
+    narrow: Callable[[ir.Table, tuple[str, ...]], ir.Table] = lambda rows, _: rows,
+    further: tuple[str, ...] = (),
+) -> ir.Table:
+    """Add up the aggregates `of` each KPI for every grouping of a scan, over rows that are read and tested once.
+
+    `narrow` leaves out rows of a grouping; `further` names columns that split its slices. Columns of other groupings' slices
+    are null, and so are the figures of KPIs that are not grouped so.
+    """
+    wanted = {f"k{i}_{name}": each for i, kpi in enumerate(scan.kpis) for name, each in of(kpi, rows).items()}
+    members = {f"k{i}_": groupings(kpi) for i, kpi in enumerate(scan.kpis)}
+    names = [*scan.dimensions, *further]
+    tested = rows.select(*names, **{name: each.value for name, each in wanted.items()})
+    blanks: dict[str, Any] = dict.fromkeys(names, ibis.null("string"))
+    blanks |= {name: ibis.null(each.total(tested[name]).type()) for name, each in wanted.items()}
+
+    def part(number: int, by: tuple[str, ...]) -> ir.Table:
+        # a row that lacks one of the slice's columns counts in the network only
+        own = narrow(tested.drop_null(list(by)) if by else tested, by)
+        totals = {n: each.total(own[n]) for n, each in wanted.items() if by in members[n.partition("_")[0] + "_"]}
+        found = own.group_by([*by, *further]).agg(**totals) if by or further else own.agg(**totals)
+        texts = {name: found[name].cast("string") for name in by}
+        columns = blanks | texts | {name: found[name] for name in (*further, *totals)}
+        return found.select(**{GROUPING: ibis.literal(number, "int64")}, **columns)
+
+    return _union([part(number, by) for number, by in enumerate(scan.groupings)])
 
 
 def among(rows: ir.Table, by: tuple[str, ...], sight: Sight) -> Any:
@@ -131,30 +174,40 @@ def slice_text(by: tuple[str, ...], slice_: Slice) -> str:
     return SEPARATOR.join(dict(slice_)[name] for name in by)
 
 
-def presence(groups: tuple[str, ...], by: tuple[str, ...], kpis: Sequence[Kpi], facts: ir.Table) -> ir.Table:
-    """Build the list of slices that ever had rows, split further by `groups`; `k<i>` says whether they were the i-th KPI's.
+def kinds(kpis: Sequence[Kpi]) -> list[tuple[Condition, ...]]:
+    """Give, for each KPI, the conditions that say which rows of its fact are its own.
 
-    Rows are a KPI's own by what they are (its `where` on fields), not by the state they are in: a partner whose last
-    open order was closed is still judged.
+    They are its own by what they are (its `where` on fields), not by the state they are in: a partner whose last open order was
+    closed is still judged.
     """
-    kept = [tuple(c for c in kpi.where if c.operator in ("is", "in") and _is_field(kpi.fact, c.column)) for kpi in kpis]
-    groups = tuple(name for name in groups if name in facts.columns)
-    wanted = {"key", *groups}.union(*({condition.column for condition in conditions} for conditions in kept))
-    rows = facts.select(*sorted(wanted))
-    holds = {f"k{i}": _all(rows, conditions).any() for i, conditions in enumerate(kept)}
-    return rows.drop_null(list(by)).group_by(list(groups)).agg(**holds)
+    return [tuple(c for c in kpi.where if c.operator in ("is", "in") and _is_field(kpi.fact, c.column)) for kpi in kpis]
+
+
+def presence(groupings_: Sequence[tuple[str, ...]], own: Sequence[tuple[Condition, ...]], facts: ir.Table) -> ir.Table:
+    """Build the list of slices that ever had rows, per grouping, source and partner; `k<i>`: with the i-th conditions of `own`."""
+    names = tuple(dict.fromkeys(("source", "partner", *(name for by in groupings_ for name in by))))
+    holds = {f"k{i}": _all(facts, conditions) for i, conditions in enumerate(own)}
+    rows = facts.select(*names, **holds)
+    rows = rows.group_by(names).agg(**{name: rows[name].any() for name in holds})
+
+    def part(number: int, by: tuple[str, ...]) -> ir.Table:
+        groups = dict.fromkeys((*by, "source", "partner"))
+        found = rows.drop_null(list(by)).group_by(list(groups)).agg(**{name: rows[name].any() for name in holds})
+        texts = {name: found[name].cast("string") if name in groups else ibis.null("string") for name in names}
+        return found.select(
+            **{GROUPING: ibis.literal(number, "int64")}, **texts, **{name: found[name] for name in holds}
+        )
+
+    return _union([part(number, by) for number, by in enumerate(groupings_)])
+
+
+def _union(parts: Sequence[ir.Table]) -> ir.Table:
+    return ibis.union(*parts) if len(parts) > 1 else parts[0]
 
 
 def _is_field(fact: str, column: str) -> bool:
     """Tell a text that says what a row is from a state that passes; what further columns are, nobody knows."""
     return any(field.name == column and field.type == "text" and not field.result for field in FACTS[fact].fields)
-
-
-def _grouped(rows: ir.Table, by: tuple[str, ...], columns: dict[str, Any]) -> ir.Table:
-    if not by:
-        return rows.agg(**columns)
-    # a row that lacks one of the slice's columns counts in the network only
-    return rows.drop_null(list(by)).group_by(list(by)).agg(**columns)
 
 
 def scope(kpi: Kpi, rows: ir.Table) -> Any:
@@ -165,39 +218,60 @@ def scope(kpi: Kpi, rows: ir.Table) -> Any:
     return inside
 
 
-def figures(kpi: Kpi, rows: ir.Table, inside: Any) -> dict[str, Any]:
-    """Give a KPI's aggregates over the rows inside: `rows`, `n`, and what its shape needs."""
-    measure = kpi.measure
+def _sum(column: Any) -> Any:
+    return column.sum()
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """A figure of many rows: what one row gives to it (null: nothing), and how that is added up."""
+
+    value: Any
+    total: Callable[[Any], Any] = _sum
+
+
+def figures(kpi: Kpi, rows: ir.Table) -> dict[str, Aggregate]:
+    """Give a KPI's figures over rows: `rows` inside it, `n`, and what its shape needs."""
+    inside, measure = scope(kpi, rows), kpi.measure
     if measure.shape in ("share", "count"):
         return _counted(kpi, rows, inside)
     column = rows[measure.column].cast("float64")
     if measure.shape == "ratio":
         below = rows[measure.denominator].cast("float64")
         both = inside & column.notnull() & below.notnull()
-        return {"rows": inside.sum(), "num": column.sum(where=both), "den": below.sum(where=both)}
+        return {
+            "rows": Aggregate(inside),
+            "num": Aggregate(_where(both, column)),
+            "den": Aggregate(_where(both, below)),
+        }
     known = inside & column.notnull()
-    basic = {"rows": inside.sum(), "n": known.sum()}
+    basic = {"rows": Aggregate(inside), "n": Aggregate(known)}
+    values = _where(known, column)
     if measure.shape == "sum":
-        return basic | {"num": column.sum(where=known)}
+        return basic | {"num": Aggregate(values)}
     if measure.shape == "mean":
-        return basic | {"num": column.sum(where=known), "sd": column.std(where=known, how="sample")}
+        return basic | {"num": Aggregate(values), "sd": Aggregate(values, lambda each: each.std(how="sample"))}
     beyond = {
-        f"{side}{i}": (known & (column > edge if side == "over" else column < edge)).sum()
+        f"{side}{i}": Aggregate(known & (column > edge if side == "over" else column < edge))
         for side in ("over", "under")
         for i, edge in enumerate(edges(kpi))
     }
-    return basic | {"value": column.quantile(measure.q, where=known)} | beyond
+    return basic | {"value": Aggregate(values, lambda each: each.quantile(measure.q))} | beyond
 
 
-def _counted(kpi: Kpi, rows: ir.Table, inside: Any) -> dict[str, Any]:
+def _where(test_: Any, column: Any) -> Any:
+    return ibis.ifelse(test_, column, ibis.null("float64"))
+
+
+def _counted(kpi: Kpi, rows: ir.Table, inside: Any) -> dict[str, Aggregate]:
     measure = kpi.measure
     if measure.condition is not None:
         holds = test(rows, measure.condition)
     elif measure.column is not None:
         holds = rows[measure.column]
     else:
-        return {"rows": inside.sum(), "n": inside.sum(), "num": inside.sum()}
-    return {"rows": inside.sum(), "n": (inside & holds.notnull()).sum(), "num": (inside & holds).sum()}
+        return dict.fromkeys(("rows", "n", "num"), Aggregate(inside))
+    return {"rows": Aggregate(inside), "n": Aggregate(inside & holds.notnull()), "num": Aggregate(inside & holds)}
 
 
 def counting(kpi: Kpi, rows: ir.Table) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -60,7 +60,8 @@ def open_days(
     week: Week, zone: str, country: str | None, subdivision: str | None, first: date, last: date
 ) -> tuple[tuple[date, datetime, datetime], ...]:
     """Give every local day of [first, last] that a place is open: from when to when, UTC without a zone, DST included."""
-    shut = _holidays(country, subdivision, range(first.year, last.year + 1)) if country else frozenset()
+    years = tuple(range(first.year, last.year + 1))
+    shut = public_holidays(country, subdivision, years) if country else frozenset()
     local = ZoneInfo(zone)
     days = []
     day = first
@@ -78,12 +79,20 @@ def _instant(day: date, minutes: int, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(minutes // 60, minutes % 60), zone).astimezone(UTC).replace(tzinfo=None)
 
 
-def _holidays(country: str, subdivision: str | None, years: range) -> frozenset[date]:
-    known = holidays.list_supported_countries()
+@cache
+def subdivisions() -> dict[str, list[str]]:
+    """Give the countries whose holidays are known, and of each those of its subdivisions that have some of their own."""
+    return holidays.list_supported_countries()
+
+
+@lru_cache(maxsize=512)
+def public_holidays(country: str, subdivision: str | None, years: tuple[int, ...]) -> frozenset[date]:
+    """Give the public holidays of some years: the whole country's where it knows no such subdivision, none of an unknown one."""
+    known = subdivisions()
     if country not in known:
         return frozenset()
     part = subdivision if subdivision in known[country] else None
-    return frozenset(holidays.country_holidays(country, subdiv=part, years=list(years)))
+    return frozenset(holidays.country_holidays(country, subdiv=part, years=years))
 
 
 def calendar(master: Master, network_zone: str, first: date) -> pd.DataFrame:

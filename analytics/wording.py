@@ -25,6 +25,11 @@ def figure(number: float) -> str:
     return "0" if text in {"-0", ""} else text
 
 
+def count(n: float) -> str:
+    """Write a number of rows; sums of other things may be broken."""
+    return f"{n:.0f}" if float(n).is_integer() else f"{n:.1f}"
+
+
 def values(unit: str, *numbers: float) -> list[str]:
     """Write numbers in one and the same unit, so that the eye can compare them; with the unit % fractions become percentages."""
     if unit == "%":

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 import orjson
 
+from analytics.backtest import WAYS, Log, Planted
+from analytics.backtest import replay as replayed
 from analytics.board import past, reading_json
 from analytics.explain import explanation
-from analytics.wording import place, value_and_limit
+from analytics.wording import figure, place, value_and_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from analytics.board import Board
+    from analytics.judge import Past
     from data.loaders import Loaded
     from data.session import Session
 
@@ -92,9 +96,9 @@ def board(session: Session, options: dict[str, Any], to: Reporter) -> int:
             raise UsageError(f"Board {options['version']} is not stored; {span}.")
         document = stored.document
     else:
-        judge = session.judge(keys)
+        judge = session.judge()
         judge.progress = to.progress
-        judged = session.look(judge, parse_moment(options["as_of"], session))
+        judged = session.look(judge, parse_moment(options["as_of"], session)).only(keys)
         document = session.keep(judged, live=options["as_of"] is None and not keys).document
     readings = [r for r in document["readings"] if not keys or r["kpi"] in keys]
     shown = [r for r in readings if options["all"] or r["level"] != "green"]
@@ -158,11 +162,11 @@ def explain(session: Session, options: dict[str, Any], to: Reporter) -> int:
     (key,) = _known_kpis(session, [options["kpi"]])
     kpi = next(kpi for kpi in session.settings.kpis if kpi.key == key)
     slice_ = tuple(sorted(_pair(text) for text in options["slice"]))
-    judge = session.judge([key])
+    judge = session.judge()
     moment = parse_moment(options["as_of"], session) or session.clock()
     newest = session.store.newest() if options["as_of"] is None else None
     with session.warehouse.reader(session.names, moment, timezone=session.settings.timezone) as view:
-        judged = judge.board(view, moment, 0, past(newest.document) if newest else None)
+        judged = judge.board(view, moment, 0, past(newest.document) if newest else None).only([key])
         reading = next((r for r in judged.readings if r.slice == slice_), None)
         if reading is None:
             raise UsageError(_no_slice(judged, slice_))
@@ -229,10 +233,107 @@ def _document(document: dict[str, Any]) -> str:
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
+def backtest(session: Session, options: dict[str, Any], to: Reporter) -> int:
+    """Replay days through judging, with what was known then, and say what would have been told."""
+    moments = _evenings(session, options["from"], options["to"])
+    planted = _truth(session, options["truth"])
+    judge = session.judge()
+    log = Log({kpi.key: kpi for kpi in session.settings.kpis})
+
+    def look(moment: datetime, previous: Past | None) -> Board:
+        with session.warehouse.reader(session.names, moment, timezone=session.settings.timezone) as view:
+            return judge.board(view, moment, 0, previous, persistent=True)
+
+    for number, judged in enumerate(replayed(look, moments), start=1):
+        log.add(judged)
+        to.progress(number, len(moments), f"judged {judged.as_of:%Y-%m-%d}")
+    document = {
+        "from": moments[0],
+        "to": moments[-1],
+        "judgements": len(moments),
+        "episodes": log.episodes(),
+        "mails": [],
+        "forecasts": [],
+        "scores": log.scores(planted),
+    }
+    if options["json"]:
+        to.out(_document(document))
+    else:
+        _print_backtest(document, to)
+    return DONE
+
+
+def _evenings(session: Session, first: str, last: str) -> list[datetime]:
+    """Give the last moment of each local day from the first to the last, none of which lies in the future."""
+    try:
+        start, end = date.fromisoformat(first), date.fromisoformat(last)
+    except ValueError as error:
+        raise UsageError(f"--from {first} --to {last}: {error}; write days like 2026-11-22.") from error
+    if end < start:
+        raise UsageError(f"--to {last} lies before --from {first}; swap them.")
+    zone, now = ZoneInfo(session.settings.timezone), session.clock()
+    days = [start + timedelta(days=n) for n in range((end - start).days + 1)]
+    evenings = [datetime.combine(day + timedelta(days=1), time(), zone) - timedelta(seconds=1) for day in days]
+    past_ = [
+        min(at.astimezone(UTC), now)
+        for day, at in zip(days, evenings, strict=True)
+        if day <= now.astimezone(zone).date()
+    ]
+    if not past_:
+        raise UsageError(f"--from {first} lies in the future; replay days that are over.")
+    return past_
+
+
+def _truth(session: Session, path: str | None) -> list[Planted]:
+    """Read what was planted in a simulated network, if it is one."""
+    file = session.settings.path.parent / "truth.json" if path is None else Path(path)
+    if path is None and not file.exists():
+        return []
+    try:
+        return [Planted.of(entry) for entry in orjson.loads(file.read_bytes())]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{file} cannot be read as the truth of a demo network: {error}.") from error
+
+
+def _print_backtest(document: dict[str, Any], to: Reporter) -> None:
+    rows = [
+        [
+            e["from"][:10],
+            (e["to"] or "")[:10],
+            str(e["days"]),
+            e["kpi"],
+            place(tuple(e["slice"].items())),
+            f"{e['pain']:.0f}",
+        ]
+        for e in document["episodes"]
+    ]
+    to.table("Would have been red", ["from", "until", "days", "kpi", "where", "pain"], rows)
+    scores = document["scores"]
+    names = list(scores["judged"])
+    rows = [[name.replace("_", " "), *(_number(scores[way][name]) for way in WAYS)] for name in names]
+    to.table("Scores", ["", *("naive limits" if way == "naive" else way for way in WAYS)], rows)
+    if "by_size" in scores:
+        rows = [
+            [
+                f"{s['size']:g}",
+                *(_number(s[way][name]) for way in WAYS for name in ("troubles", "found", "median_days")),
+                _number(s["median_loss_days"]),
+            ]
+            for s in scores["by_size"]
+        ]
+        heads = [f"{way}: {name}" for way in WAYS for name in ("troubles", "found", "days")]
+        to.table("Troubles by size (standard errors a week)", ["size", *heads, "days lost"], rows)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else figure(value)
+
+
 COMMANDS: dict[str, Callable[[Session, dict[str, Any], Reporter], int]] = {
     "load": load,
     "board": board,
     "explain": explain,
+    "backtest": backtest,
     "quarantine": quarantine,
     "quarantine replay": replay,
 }

@@ -171,7 +171,7 @@ class Engine:
     def _judge_once(self) -> None:
         moment = self.session.clock()
         with self.session.warehouse.reader(self.session.names, moment, timezone=self.session.settings.timezone) as view:
-            board = self._judge.board(view, moment, 0, past(self._document), dict(self.errors))
+            board = self._judge.board(view, moment, 0, past(self._document), dict(self.errors), persistent=True)
         document = as_json(board)
         changed = self._document.get("version") is None or not same_picture(document, self._document)
         if changed:

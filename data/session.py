@@ -12,7 +12,7 @@ from data.store import Store, Stored
 from data.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from datetime import datetime
 
     from analytics.board import Board
@@ -60,11 +60,13 @@ class Session:
     def source(self, name: str) -> Source | None:
         return next((source for source in self.settings.sources if source.name == name), None)
 
-    def judge(self, keys: Sequence[str] = ()) -> Judge:
-        """Give a judge over the catalogue, or over some KPIs of it."""
-        kpis = [kpi for kpi in self.settings.kpis if not keys or kpi.key in keys]
+    def judge(self) -> Judge:
+        """Give a judge over the catalogue: over all of it, for whether a red is deserved depends on the whole board."""
         feeds = [FeedRule(s.name, s.fact, s.fresh_within_seconds, s.tells) for s in self.settings.sources]
-        return Judge(kpis, feeds, self.settings.network, self.settings.timezone)
+        rate = self.settings.false_discovery_rate
+        return Judge(
+            self.settings.kpis, feeds, self.settings.network, self.settings.timezone, false_discovery_rate=rate
+        )
 
     def look(self, judge: Judge, as_of: datetime | None = None, errors: dict[str, str] | None = None) -> Board:
         """Judge now, or as of a past moment; the Board is not stored and has version 0."""

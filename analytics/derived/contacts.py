@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from analytics.derived.derivation import Derivation, either, hours
+from analytics.derived.derivation import Derivation, as_of, either, hours
 
 if TYPE_CHECKING:
     from analytics.derived.derivation import Sight
@@ -74,11 +74,8 @@ def _repeats(rows: Any, sight: Sight) -> Any:  # noqa: ARG001  # one signature
     heard = rows.answered_at.notnull() | rows.replied_at.notnull() | rows.resolved_at.notnull()
     told = rows.customer.notnull() & rows.topic.notnull() & rows.offered_at.notnull()
     rows = rows.mutate(repeat_known=heard & told)
-    rows = rows.asof_join(
-        later,
-        on=rows.offered_at < later.again_at,
-        predicates=[rows.customer == later.again_customer, rows.topic == later.again_topic],
-    )
+    alike = {"customer": "again_customer", "topic": "again_topic"}
+    rows = as_of(rows, "offered_at", later, "again_at", alike, later=True)
     repeated = (rows.again_at <= rows.offered_at + ibis.interval(days=REPEAT_DAYS)).fill_null(False)
     found = rows.mutate(settled_at_once=ibis.ifelse(rows.repeat_known, ~repeated, ibis.null("boolean")))
     return found.drop("repeat_known", "again_customer", "again_topic", "again_at")

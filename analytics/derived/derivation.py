@@ -63,6 +63,20 @@ def hours(start: Any, end: Any) -> Any:
     return ibis.ifelse(end >= start, between, ibis.null("float64"))
 
 
+def as_of(rows: Any, at: str, table: Any, since: str, pairs: Mapping[str, str], *, later: bool = False) -> Any:
+    """Join to each row the newest row of a table whose `since` is not after the row's `at`; its columns are missing if none is.
+
+    `later` asks for the oldest row whose `since` is after `at` instead. `pairs` maps columns of the rows to those of the table
+    that must equal them. A row without a time, or without one of the pairs, is paired with nothing.
+    """
+    (own, other), *more = pairs.items()
+    time = rows[at]
+    in_time = time < table[since] if later else time >= table[since]
+    # the engine pairs a missing time with the newest row of those that fit; nothing fits a missing key
+    fits = [ibis.ifelse(time.notnull(), rows[own], None) == table[other]]
+    return rows.asof_join(table, on=in_time, predicates=[*fits, *(rows[left] == table[right] for left, right in more)])
+
+
 def either(*cases: tuple[Any, Any]) -> Any:
     """Give the value of the first case that holds, else unknown."""
     return ibis.cases(*cases, else_=None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from analytics.derived.derivation import Derivation
+from analytics.derived.derivation import Derivation, as_of
 
 if TYPE_CHECKING:
     from analytics.derived.derivation import Sight
@@ -36,9 +36,7 @@ def _build(rows: Any, sight: Sight) -> Any:  # noqa: ARG001  # one signature
     rows = rows.mutate(handed_over=rows.replacement_device_id.coalesce(rows.device_id))
     sound = rows.handed_over.notnull() & rows.hand_back_at.notnull() & ~(came > rows.hand_back_at).fill_null(False)
     rows = rows.mutate(bounce_known=sound)
-    rows = rows.asof_join(
-        receipts, on=rows.hand_back_at < receipts.again_at, predicates=[rows.handed_over == receipts.again_device]
-    )
+    rows = as_of(rows, "hand_back_at", receipts, "again_at", {"handed_over": "again_device"}, later=True)
 
     def within(days: int) -> Any:
         return (rows.again_at <= rows.hand_back_at + ibis.interval(days=days)).fill_null(False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from analytics.derived.derivation import Derivation
+from analytics.derived.derivation import Derivation, as_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,11 +47,7 @@ def with_hours(rows: ir.Table, times: Mapping[str, Any], sight: Sight) -> ir.Tab
         _number=1 + ibis.row_number().over(group_by=calendar.site, order_by=calendar.opens_at),
     )
     for name, at in times.items():
-        timed = rows.mutate(_at=at)
-        joined = timed.asof_join(days, on=timed["_at"] >= days["_opens"], predicates=[timed.place == days["_place"]])
-        joined = joined.mutate(  # the engine pairs a missing time with the newest day
-            **{column: ibis.ifelse(joined["_at"].notnull(), joined[column], None) for column in ("_before", "_number")}
-        )
+        joined = as_of(rows.mutate(_at=at), "_at", days, "_opens", {"place": "_place"})
         since = joined["_at"].epoch_seconds() - joined["_opens"].epoch_seconds()
         length = joined["_closes"].epoch_seconds() - joined["_opens"].epoch_seconds()
         rows = joined.mutate(

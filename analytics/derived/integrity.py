@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from analytics.derived.derivation import Derivation
+from analytics.derived.derivation import Derivation, as_of
+from analytics.derived.hours import with_place
 
 if TYPE_CHECKING:
     from analytics.derived.derivation import Sight
@@ -105,37 +106,12 @@ def _outside(rows: Any, sight: Sight) -> Any:
     Half an hour before opening and after closing still counts as open. A partner with one site has its orders there.
     Unknown where the opening hours are.
     """
-    sites = sight.table("sites")
-    alone = sites.filter(sites.partner.notnull())
-    alone = alone.group_by(site_of="partner").agg(only_site=alone.site.min(), count=alone.site.nunique())
-    closed = rows.filter(rows.closed_at.notnull()).select("key", "partner", "site", "closed_at")
-    closed = closed.left_join(alone.filter(alone["count"] == 1), closed.partner == alone.site_of)
-    closed = closed.mutate(open_site=closed.site.coalesce(closed.only_site), reach=closed.closed_at + GRACE)
-    closed = closed.mutate(day=_day(closed.reach))
-    days = _openings(sight.table("calendar"))
-    found = closed.join(
-        days,
-        ["open_site", "day", closed.reach >= days.opened_before_at, closed.reach < days.opens_next_at],
-    )
+    closed = with_place(rows.filter(rows.closed_at.notnull()), sight)
+    closed = closed.select("key", "place", "closed_at", reach=closed.closed_at + GRACE)
+    days = sight.table("calendar").select(opens="site", opened_before_at="opens_at", shut_before_at="closes_at")
+    found = as_of(closed, "reach", days, "opened_before_at", {"place": "opens"})
     found = found.mutate(closed_outside_hours=found.closed_at > found.shut_before_at + GRACE).select("key", *_HOURS)
     return rows.left_join(found, "key").select(rows, *(found[name] for name in _HOURS))
-
-
-def _openings(calendar: Any) -> Any:
-    """Give each opening of each site once for every day (UTC) until the next one, so that days can be looked up.
-
-    A join by the latest opening before would do the same; the engine takes minutes over it where it guesses sizes wrongly.
-    """
-    own = ibis.window(group_by="site", order_by="opens_at")
-    after = calendar.opens_at.lead().over(own).coalesce(calendar.closes_at)
-    days = calendar.select(
-        open_site="site", opened_before_at="opens_at", shut_before_at="closes_at", opens_next_at=after
-    )
-    return days.mutate(day=ibis.range(_day(days.opened_before_at), _day(days.opens_next_at) + 1).unnest())
-
-
-def _day(at: Any) -> Any:
-    return (at.epoch_seconds() // 86400).cast("int64")
 
 
 _IMEI: dict[str, Type] = {"invalid_imei": "bool", "imei_fault": "text"}

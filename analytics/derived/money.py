@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from analytics.derived.derivation import Derivation
+from analytics.derived.derivation import Derivation, as_of
 
 if TYPE_CHECKING:
     from analytics.derived.derivation import Sight
@@ -23,11 +23,9 @@ def with_rate(rows: Any, at: str, sight: Sight) -> Any:
     rates = rates.filter(rates.rate.notnull() & rates.currency.notnull())
     known = rates.select(rate_currency=rates.currency, rate_from=rates.valid_from, rate=rates.rate)
     rows = rows.cross_join(rows.agg(currencies=rows.currency.nunique()), known.agg(rates_known=known.count()))
-    rows = rows.asof_join(known, on=rows[at] >= known.rate_from, predicates=[rows.currency == known.rate_currency])
+    rows = as_of(rows, at, known, "rate_from", {"currency": "rate_currency"})
     alone = (rows.rates_known == 0) & (rows.currencies <= 1)
-    # the engine pairs a missing time with the newest rate; nothing was booked then
-    in_force = ibis.ifelse(rows[at].notnull(), rows.rate, ibis.null("float64"))
-    rate = ibis.ifelse(rows.currency.isnull() | alone, 1.0, in_force)
+    rate = ibis.ifelse(rows.currency.isnull() | alone, 1.0, rows.rate)
     return rows.mutate(rate=rate).drop("currencies", "rates_known", "rate_currency", "rate_from")
 
 

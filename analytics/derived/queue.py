@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 from ibis import selectors
 
-from analytics.derived.derivation import Derivation, either, hours
+from analytics.derived.derivation import Derivation, as_of, either, hours
 from analytics.derived.hours import with_hours, with_place
 from analytics.facts import FACTS
 from analytics.statistics.survival import survival_steps
@@ -128,7 +128,7 @@ def _foreseeing(rows: Any, sight: Sight) -> Any:
         _age=timed.age_hours
     )  # a step of its own: Ibis would take the next join for a part of the last
     for name in ("_age", "_due"):
-        timed = timed.asof_join(curves, on=timed[name] >= curves["_t"], predicates=[timed["_curve"] == curves["_who"]])
+        timed = as_of(timed, name, curves, "_t", {"_curve": "_who"})
         timed = timed.mutate(**{f"{name}_s": timed["_s"].fill_null(1.0)}).drop("_who", "_t", "_s")
     ahead = (timed["_due_s"] / timed["_age_s"].nullif(0.0)).fill_null(1.0)
     broken = timed["_due"].isnull() | (timed["_age"] > timed["_due"])

@@ -9,7 +9,6 @@ from analytics.named import (
     integrity,
     logistics,
     parts,
-    quality,
     records,
     survival,
     workload,
@@ -19,7 +18,6 @@ from analytics.named.named import Named
 __all__ = ["NAMED", "Named"]
 
 _ALL = (
-    *quality.MEASURES,
     *survival.MEASURES,
     *workload.MEASURES,
     *parts.MEASURES,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
+from analytics.facts import DIMENSIONS
 from analytics.measure import ZONE, scope, windows_table, within
 from analytics.named.named import Named
 
@@ -87,18 +88,7 @@ def _batch_rows(sight: Sight, kpi: Kpi) -> Any:
 
 def _shown(rows: Any, *more: str) -> list[str]:
     """Name the columns that explain shows: the key, what slices are made of, and more."""
-    return [
-        "key",
-        "partner",
-        "site",
-        "country",
-        "region",
-        "brand",
-        "product",
-        "channel",
-        *({ZONE} & set(rows.columns)),
-        *more,
-    ]
+    return ["key", *DIMENSIONS.split(), *({ZONE} & set(rows.columns)), *more]
 
 
 def _used(sight: Sight, kpi: Kpi) -> Any:

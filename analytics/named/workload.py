@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
+from analytics.derived.derivation import as_of
 from analytics.derived.hours import with_hours, with_place
 from analytics.measure import scope, within
 from analytics.named.named import Named
@@ -78,7 +79,7 @@ def _moves(orders: ir.Table, unit: Sequence[str], sight: Sight) -> ir.Table:
     moves = ibis.union(came, left)
     moves = moves.filter(moves["at"] <= now, moves["at"] > now - ibis.interval(days=_MOVES_BACK))
     days = _working_days(sight)
-    moves = moves.asof_join(days, on=moves["at"] >= days["_opens"], predicates=[moves.place == days["_site"]])
+    moves = as_of(moves, "at", days, "_opens", {"place": "_site"})
     day = moves["_number"].coalesce(_days_before_today(moves["at"], sight))
     moves = moves.mutate(_day=day, _hours_known=moves["_site"].notnull())
     return moves.group_by([*unit, "_hours_known", "_day"]).agg(came=moves.came.sum(), left=moves.left.sum())

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import date, timedelta
-from functools import cache
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import holidays
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+
+from analytics.opening import open_days, opening_hours, public_holidays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,28 +23,8 @@ HOUR, DAY = 3600.0, 86400.0
 AHEAD = 150
 """Days that calendars reach beyond the last birth: a queue may be long."""
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_SPAN = re.compile(r"(\w{3})(?:-(\w{3}))? (\d\d):(\d\d)-(\d\d):(\d\d)")
-
-
-@cache
-def opening(text: str) -> dict[int, tuple[float, float]]:
-    """Read "Mon-Fri 09:00-18:00; Sat 09:00-14:00": weekday (0 is Monday) -> seconds after midnight."""
-    hours: dict[int, tuple[float, float]] = {}
-    for first, last, h1, m1, h2, m2 in _SPAN.findall(text):
-        begin, end = _DAYS.index(first), _DAYS.index(last or first)
-        for step in range((end - begin) % 7 + 1):
-            hours[(begin + step) % 7] = (int(h1) * HOUR + int(m1) * 60, int(h2) * HOUR + int(m2) * 60)
-    return hours
-
-
-@cache
-def days_off(country: str, subdivision: str, years: tuple[int, ...]) -> frozenset[date]:
-    """Give the public holidays; a subdivision that the calendar of the country does not know is left out."""
-    try:
-        return frozenset(holidays.country_holidays(country, subdiv=subdivision or None, years=years))
-    except NotImplementedError:
-        return frozenset(holidays.country_holidays(country, years=years))
+days_off = public_holidays
+"""Births rest on the days on which sites are shut."""
 
 
 @dataclass(frozen=True)
@@ -85,22 +63,14 @@ class Pace:
 def _spans(network: Network, index: int, through: int) -> tuple[Seconds, Seconds]:
     """Give the opening and closing moments of a site, day after day in its own zone."""
     partner = network.partners[index]
-    hours = opening(partner.opening)
     first = network.start.date() - timedelta(days=3)
-    days = [first + timedelta(days=n) for n in range(through + AHEAD + 4)]
-    off = days_off(partner.country, partner.subdivision, tuple(range(first.year, days[-1].year + 1)))
-    open_days = [day for day in days if day.weekday() in hours and day not in off]
-    midnights = pd.DatetimeIndex(open_days).as_unit("s")
-    edges = np.array([hours[day.weekday()] for day in open_days])
-    return tuple(_utc(network, midnights, edges[:, side], partner.zone) for side in (0, 1))  # type: ignore[return-value] # two of them
-
-
-def _utc(network: Network, midnights: pd.DatetimeIndex, offset: Array, zone: str) -> Seconds:
-    local = (midnights + pd.to_timedelta(offset, unit="s")).tz_localize(
-        zone, ambiguous=True, nonexistent="shift_forward"
-    )
-    start = pd.Timestamp(network.start)
-    return np.asarray((local.tz_convert("UTC") - start).total_seconds(), dtype=float)
+    last = first + timedelta(days=through + AHEAD + 3)
+    week = opening_hours(partner.opening)
+    days = open_days(week, partner.zone, partner.country, partner.subdivision, first, last)
+    since = np.datetime64(network.start.replace(tzinfo=None))
+    edges = np.array([each[1:] for each in days], dtype="datetime64[s]") - since
+    opens, closes = np.ascontiguousarray((edges / np.timedelta64(1, "s")).T)
+    return opens, closes
 
 
 Groups = list[npt.NDArray[np.intp]]

@@ -38,6 +38,7 @@ def write_network(
     partners: int = 24,
     days: int = 100,
     seed: int = 1,
+    quiet: bool = False,
     now: datetime,
     progress: Callable[[float, str], None] | None = None,
 ) -> None:
@@ -46,7 +47,7 @@ def write_network(
     A network that stands in `out` already is replaced; other people's files there are an error. Networks written at
     two moments of one UTC day share one history. Raises ValueError and FileExistsError.
     """
-    network = Network.before(now, partners, days, seed)
+    network = Network.before(now, partners, days, seed, quiet=quiet)
     _clear(out)
     (out / "settings.toml").write_text(_settings(network), encoding="utf-8")
     master_data(out / "systems", network)
@@ -73,7 +74,7 @@ class LiveNetwork:
         self._out = out
         state = json.loads((out / _STATE).read_text(encoding="utf-8"))
         start = datetime.fromisoformat(state["start"])
-        self.network = Network(state["partners"], state["days"], state["seed"], start)
+        self.network = Network(state["partners"], state["days"], state["seed"], start, state.get("quiet", False))
         written = state["written"]
         self._written = self.network.seconds(datetime.fromisoformat(written)) if written else -1.0
         self._through = -1
@@ -119,6 +120,7 @@ def _keep(out: Path, network: Network, written: datetime | None) -> None:
         "partners": network.partners_count,
         "days": network.days,
         "seed": network.seed,
+        "quiet": network.quiet,
         "start": network.start.isoformat(),
         "written": written.isoformat() if written else None,
     }

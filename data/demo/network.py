@@ -60,12 +60,13 @@ class Partner:
 
 @dataclass(frozen=True)
 class Network:
-    """A network is wholly given by its size, its seed and its first midnight."""
+    """A network is wholly given by its size, its seed, its first midnight, and whether it is quiet: without a planted trouble."""
 
     partners_count: int
     days: int
     seed: int
     start: datetime
+    quiet: bool = False
     partners: tuple[Partner, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,12 +75,12 @@ class Network:
         object.__setattr__(self, "partners", _partners(self.partners_count, self.seed))
 
     @classmethod
-    def before(cls, now: datetime, partners: int, days: int, seed: int) -> Network:
+    def before(cls, now: datetime, partners: int, days: int, seed: int, *, quiet: bool = False) -> Network:
         """Plan the network whose history fills the `days` before the UTC day of `now`."""
         if now.tzinfo is None:
             raise ValueError("now needs a time zone")
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        return cls(partners, days, seed, midnight - timedelta(days=days))
+        return cls(partners, days, seed, midnight - timedelta(days=days), quiet)
 
     def seconds(self, moment: datetime) -> float:
         return (moment - self.start).total_seconds()
@@ -126,7 +127,7 @@ class Network:
     def troubles(self) -> tuple[Any, ...]:
         from data.demo.plan import planned  # noqa: PLC0415  # the plan asks the network what is usual
 
-        return planned(self)
+        return () if self.quiet else planned(self)
 
     def strength(self, kind: str, effect: str, at: Seconds, **codes: Array) -> Seconds:
         """Give what the troubles of a kind add to an effect, for rows at their moments with their codes."""

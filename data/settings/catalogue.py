@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from analytics.derived import column_types
 from analytics.facts import FACTS, Type
-from analytics.kpi import Kpi, LimitRule, Limits, Slice
+from analytics.kpi import Bound, Kpi, LimitRule, Limits, Slice
 from analytics.master import INHERITED
+from analytics.persistence import KEPT
 from data.settings.durations import seconds
-from data.settings.limits import reach, read_bound, say_contradictions
+from data.settings.limits import contradiction, reach, read_bound, say_contradictions
 from data.settings.measures import Columns, read_condition, read_measure
 from data.settings.problems import Place, key_name, quoted
 from data.settings.shapes import KpiShape, LimitShape, shaped, unknown
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
 _WINDOW = re.compile(r"([1-9]\d*)\s*d")
+_ENTER = re.compile(r"(\d+)\s*of\s*(\d+)\s*d")
 _DAY = 86400.0
 _NEEDED = {
     "title": 'title = "Late repairs"',
@@ -71,6 +73,11 @@ def _kpi(key: str, table: Any, extras: Extras, zone: ZoneInfo, root: Place) -> K
     window, matures = _window(shape, place)
     by = _by(shape, columns, place)
     limits = _limits(shape, by, columns, broken, place)
+    enter, recovery = _enter(shape, place.at("enter")), _recovery(shape, limits, place.at("recovery"))
+    for index, name in enumerate(shape.case_mix):
+        _find_text(columns, name, place.at("case_mix", index))
+    if shape.case_mix and measure is not None and measure.shape != "share":
+        place.at("case_mix").say("only a share is compared with what its mix of cases makes one expect", "remove it")
     if shape.limits_of is not None and shape.better == "between":
         place.at("limits_of").say(
             "a band is not scaled by contracts", "remove it, or give the contract a green and a red"
@@ -102,6 +109,9 @@ def _kpi(key: str, table: Any, extras: Extras, zone: ZoneInfo, root: Place) -> K
         limits=limits[1],
         limits_of=shape.limits_of,
         pitfall=shape.pitfall,
+        enter=enter,
+        recovery=recovery,
+        case_mix=tuple(shape.case_mix),
     )
 
 
@@ -157,6 +167,26 @@ def _window(shape: KpiShape, place: Place) -> tuple[int | None, float]:
         wrong = f"rows mature after {quoted(shape.matures_after)}, but the window holds {quoted(shape.window)} only"
         place.at("matures_after").say(f"{wrong}, so nothing could ever be judged", "widen the window")
     return days, matures
+
+
+def _enter(shape: KpiShape, place: Place) -> tuple[int, int]:
+    """Give on how many of how many last days a red is entered."""
+    match = _ENTER.fullmatch(shape.enter.strip())
+    needed, of = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 1 <= needed <= of <= KEPT:
+        place.say(f"{quoted(shape.enter)} is no number of days", f'write e.g. "2 of 3 d", of {KEPT} days at most')
+        return 2, 3
+    return needed, of
+
+
+def _recovery(shape: KpiShape, limits: tuple[Limits, tuple[LimitRule, ...]] | None, place: Place) -> Bound | None:
+    """Give the limit that a red must meet to be left, which is no worse than red."""
+    recovery: Bound | None = _bound_reader(shape)(shape.recovery, place)
+    if recovery is not None and limits is not None and shape.better is not None:
+        wrong = contradiction(shape.better, recovery, limits[0].red)
+        if wrong is not None:
+            place.say("it lies beyond the red limit, so that a red would be left while it holds", "write a better one")
+    return recovery
 
 
 def _by(shape: KpiShape, columns: Columns, place: Place) -> tuple[tuple[str, ...], ...]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from data.settings.draft import Draft
 
 SHIPPED_KPIS = Path(__file__).parents[2] / "kpis.toml"
-_SECTIONS = ("network", "warehouse", "store", "kpis", "web", "mail", "source")
+_SECTIONS = ("network", "warehouse", "store", "kpis", "judging", "web", "mail", "source")
 _MAIL_PORTS = {"none": 25, "starttls": 587, "tls": 465}
 AnyShape = TypeVar("AnyShape", bound=Shape)
 
@@ -56,6 +56,7 @@ class _Reader:
         )
         store = store_url(self._section("store", shapes.Store).url, self.folder, self._at("store", "url"))
         kpis_path, kpi_table = self._kpi_table()
+        judging = self._section("judging", shapes.Judging)
         web = self._web()
         mail = self._mail()
         tables = self._source_tables()
@@ -72,6 +73,7 @@ class _Reader:
             kpis_path=absolute(str(kpis_path), Path.cwd()),
             kpis=kpis,
             sources=tuple(sources),
+            false_discovery_rate=judging.false_discovery_rate,
             web_host=web.host,
             web_port=web.port,
             public_url=web.public_url,

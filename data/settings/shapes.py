@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from analytics.deserved import FALSE_DISCOVERIES
 from data.settings.document import FromEnvironment, Steps
 from data.settings.problems import Place, quoted, suggest
 
@@ -46,6 +47,10 @@ class Store(Shape):
 
 class Kpis(Shape):
     path: str | None = None
+
+
+class Judging(Shape):
+    false_discovery_rate: float = Field(default=FALSE_DISCOVERIES, gt=0, le=1, allow_inf_nan=False)
 
 
 class Web(Shape):
@@ -138,6 +143,9 @@ class KpiShape(Shape):
     day: str | None = None
     window: str = "28 d"
     matures_after: str = "0 d"
+    enter: str = "2 of 3 d"
+    recovery: Any = None
+    case_mix: list[str] = []
     by: list[list[str]] = []
     better: Literal["lower", "higher", "between"] | None = None
     green: Any = None

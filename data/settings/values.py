@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from analytics.deserved import FALSE_DISCOVERIES
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -126,6 +128,7 @@ class Settings:
     kpis_path: Path
     kpis: tuple[Kpi, ...]
     sources: tuple[Source, ...]
+    false_discovery_rate: float = FALSE_DISCOVERIES
     web_host: str = "127.0.0.1"
     web_port: int = 8050
     public_url: str | None = None

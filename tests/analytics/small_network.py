@@ -67,7 +67,7 @@ class Network:
     def board(self, at=None, *keys):
         moment = self.moment(at)
         with self.warehouse.reader(self.names, moment, timezone=self.settings.timezone) as view:
-            return self.judge(*keys).board(view, moment, 1)
+            return self.judge().board(view, moment, 1).only(keys)
 
     def readings(self, at=None, *keys):
         """Give the readings of a judgement by (kpi, slice as a dict's sorted items)."""
@@ -78,10 +78,11 @@ class Network:
 
     def explain(self, key, slice_=(), at=None):
         moment = self.moment(at)
-        judge = self.judge(key)
+        judge = self.judge()
         with self.warehouse.reader(self.names, moment, timezone=self.settings.timezone) as view:
-            reading = {r.slice: r for r in judge.board(view, moment, 1).readings}[slice_]
-            return reading, explanation(judge, view, judge.kpis[0], reading, moment)
+            reading = {r.slice: r for r in judge.board(view, moment, 1).only([key]).readings}[slice_]
+            kpi = next(kpi for kpi in judge.kpis if kpi.key == key)
+            return reading, explanation(judge, view, kpi, reading, moment)
 
     def fact(self, name, at=None, columns=()):
         """Give the fact with its derived columns as a frame indexed by key; missing is None or NaT."""

@@ -15,6 +15,11 @@ from analytics.kpi import Feed, Health, Level, Limits, Reading
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
 READING = {
+    "customers",
+    "among_peers",
+    "false_discovery",
+    "standing",
+    "reversed",
     "kpi", "title", "family", "slice", "value", "numerator", "denominator", "n", "unit", "window", "limits", "level", "health", "stale",
     "reason", "evidence", "since", "history", "trend", "pain", "drivers", "outlook", "remedies",
 }  # fmt: skip
@@ -205,7 +210,8 @@ def test_levels_follow_from_what_the_reading_says(document):
         if r["health"] != "ok":
             assert r["level"] == "unknown" or r["stale"]
         elif not red[0] <= r["value"] <= red[1]:
-            assert r["level"] == ("red" if r["evidence"] >= 0.8 else "amber")
+            peers, false = (1.0 if r["among_peers"] is None else r["among_peers"]), r["false_discovery"] or 0.0
+            assert r["level"] == ("red" if min(r["evidence"], peers) >= 0.8 and false <= 0.1 else "amber")
         else:
             assert r["level"] == ("green" if green[0] <= r["value"] <= green[1] else "amber")
         assert (r["pain"] > 0) <= (r["level"] in ("red", "amber"))

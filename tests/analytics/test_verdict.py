@@ -12,9 +12,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
+from analytics.figures import Figures, pool
 from analytics.health import FINE, State
 from analytics.kpi import SMALL, Health, Kpi, Level, LimitRule, Measure
-from analytics.verdict import Figures, evidence, judge, limits_for, pain, pool
+from analytics.pain import customers_hurt
+from analytics.verdict import evidence, judge, limits_for
 
 WINDOW = (datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 6, 29, tzinfo=UTC))
 SHARE, MEAN, SUM, COUNT = (
@@ -339,7 +341,7 @@ def test_a_slice_is_judged_by_its_own_limits():
     ],
 )
 def test_pain_counts_customers_beyond_green(k, f, green, expected):
-    assert pain(k, f, green) == pytest.approx(expected)
+    assert customers_hurt(k, f, green) == pytest.approx(expected)
 
 
 def test_only_what_is_drawn_hurts():
@@ -374,7 +376,7 @@ def test_a_worse_mean_is_never_a_better_level(better, values, sd, n):
     first, second = sorted(values, reverse=better == "higher")
     k = kpi(MEAN, better, *((100, 200) if better == "lower" else (200, 100)))
     assert WORSE[level(k, mean(first, sd, n))] <= WORSE[level(k, mean(second, sd, n))]
-    assert pain(k, mean(first, sd, n), k.green) <= pain(k, mean(second, sd, n), k.green) + 1e-9
+    assert customers_hurt(k, mean(first, sd, n), k.green) <= customers_hurt(k, mean(second, sd, n), k.green) + 1e-9
 
 
 @given(distance=st.tuples(st.floats(0, 50), st.floats(0, 50)), side=st.sampled_from([-1, 1]), n=st.integers(30, 90))

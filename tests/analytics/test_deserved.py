@@ -1,0 +1,181 @@
+"""Reds that peers, or the size of the board, make likely to be chance are lowered, and nothing else is ever changed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from analytics.deserved import deserved
+from analytics.figures import Figures
+from analytics.health import FINE, State
+from analytics.kpi import Condition, Health, Kpi, Level, Measure
+from analytics.master import Master
+from analytics.verdict import judge
+
+WINDOW = (None, pd.Timestamp("2026-06-30", tz="UTC").to_pydatetime())
+
+
+NOTHING_KNOWN = Master({}, (), WINDOW[1])
+
+
+def share(key="late", **more):
+    settings = {"better": "lower", "green": 0.05, "red": 0.10, "min_n": 30, "unit": "%", "by": (("partner",),)}
+    return Kpi(
+        key=key,
+        title=key,
+        family="speed",
+        fact="repair_orders",
+        measure=Measure("share", column="late"),
+        day="closed_at",
+        window_days=28,
+        **(settings | more),
+    )
+
+
+def figures(partner, hits, n):
+    slice_ = (("partner", partner),) if partner else ()
+    return Figures(slice_, n, n, hits / n if n else None, hits, n)
+
+
+def board(kpi, parts, state=FINE):
+    return [judge(kpi, figures(f"P{i}", hits, n), state, WINDOW) for i, (hits, n) in enumerate(parts)]
+
+
+def judged(parts, kpi=None, rate=0.1, state=FINE):
+    kpi = kpi or share()
+    return deserved(board(kpi, parts, state), {kpi.key: kpi}, NOTHING_KNOWN, rate)
+
+
+QUIET = [(3, 100)] * 20
+
+
+def test_two_bad_repairs_do_not_make_a_quiet_small_partner_red():
+    (small, *_) = judged([(6, 33), *QUIET])
+    assert small.evidence > 0.9
+    assert small.among_peers < 0.8
+    assert small.level is Level.AMBER
+    assert "beside its peers chance may have brought it there" in small.reason
+
+
+def test_a_clearly_bad_partner_is_red_and_says_how_sure_that_is():
+    (bad, *rest) = judged([(40, 100), *QUIET])
+    assert bad.level is Level.RED
+    assert bad.among_peers > 0.999
+    assert bad.false_discovery < 0.001
+    assert {r.level for r in rest} == {Level.GREEN}
+
+
+def test_the_prior_is_a_beta_of_the_peers_worth_fifty_orders_at_most():
+    """By hand: peers all at 3 %, so alike, weigh 50 orders; half a hit and half a miss come on top of the weighted mean."""
+    (bad, *_) = judged([(15, 100), *QUIET])
+    weight = 20 * 100 * 50 / 150
+    mean = (weight * 0.03 + 0.5) / (weight + 1)
+    expected = stats.beta.sf(0.10, 50 * mean + 15, 50 * (1 - mean) + 85)
+    assert bad.among_peers == pytest.approx(expected, abs=1e-9)
+
+
+def test_with_few_peers_a_slice_stands_for_itself():
+    for reading in judged([(14, 100), (3, 100), (3, 100), (3, 100)]):
+        assert reading.among_peers is None
+        assert reading.false_discovery is None
+        assert reading.level is (Level.RED if reading.value > 0.1 else Level.GREEN)
+
+
+def test_of_many_figures_some_are_beyond_the_limit_by_chance():
+    """300 partners that are truly at 9 % with 200 orders each: naive limits call dozens red, the board next to none."""
+    rng = np.random.default_rng(5)
+    parts = [(float(hits), 200) for hits in rng.binomial(200, 0.09, 300)]
+    naive = [r for r in board(share(), parts) if r.level is Level.RED]
+    red = [r for r in judged(parts) if r.level is Level.RED]
+    assert len(naive) >= 20
+    assert len(red) <= 1
+
+
+def test_the_rate_of_false_reds_is_a_setting():
+    parts = [(17, 100), *[(8, 100)] * 40]
+    levels = {rate: judged(parts, rate=rate)[0].level for rate in (0.0001, 1.0)}
+    assert levels == {0.0001: Level.AMBER, 1.0: Level.RED}
+
+
+def test_a_lowered_red_on_dead_data_is_unknown():
+    (dead, *_) = judged([(6, 33), *QUIET], state=State(Health.DEAD, "orders is 3 d behind"))
+    assert dead.level is Level.UNKNOWN
+    assert not dead.stale
+    assert dead.reason.endswith("Stale: orders is 3 d behind.")
+    assert dead.pain == 0
+
+
+def test_surveys_are_compared_within_their_country_only():
+    kpi = replace(share(), fact="surveys", by=(("country", "partner"),))
+
+    def one(country, partner, hits):
+        return judge(
+            kpi,
+            replace(figures(None, hits, 60), slice=(("country", country), ("partner", partner))),
+            FINE,
+            WINDOW,
+        )
+
+    strict = [one("JP", f"J{i}", 20) for i in range(6)]
+    mild = [one("BR", f"B{i}", 1) for i in range(6)]
+    apart = deserved([*strict, *mild], {kpi.key: kpi}, NOTHING_KNOWN)
+    alone = deserved(strict, {kpi.key: kpi}, NOTHING_KNOWN)
+    assert [r.among_peers for r in apart[:6]] == [r.among_peers for r in alone]
+
+
+def test_counts_are_draws_of_a_rate_and_states_are_facts():
+    def counts(day):
+        kpi = Kpi("lost", "Lost", "logistics", "shipments", Measure("count", condition=Condition("x", "is", True)), day,
+                  28, "lower", 2, 4, min_n=0, by=(("partner",),))  # fmt: skip
+        parts = [
+            judge(kpi, Figures((("partner", f"P{i}"),), 50, v, v), FINE, WINDOW) for i, v in enumerate([5, *[1] * 20])
+        ]
+        return deserved(parts, {kpi.key: kpi}, NOTHING_KNOWN)
+
+    (drawn, *_), (state, *_) = counts("closed_at"), counts("snapshot")
+    assert (drawn.level, state.level) == (Level.AMBER, Level.RED)
+    assert drawn.among_peers < 0.8
+    assert state.among_peers is None
+
+
+PARTS = st.lists(
+    st.tuples(st.integers(0, 100), st.integers(30, 400)).map(lambda t: (min(t), t[1])), min_size=6, max_size=25
+)
+ORDER = {Level.GREEN: 0, Level.AMBER: 1, Level.RED: 2}
+
+
+@given(PARTS, st.integers(0, 5), st.integers(1, 60))
+def test_worsening_a_figure_never_improves_its_level(parts, at, more):
+    hits, n = parts[at]
+    worse = [*parts[:at], (min(hits + more, n), n), *parts[at + 1 :]]
+    assert ORDER[judged(worse)[at].level] >= ORDER[judged(parts)[at].level]
+
+
+@given(PARTS)
+def test_no_level_but_red_is_ever_changed_and_red_only_to_amber(parts):
+    kpi = share()
+    for before, after in zip(board(kpi, parts), judged(parts), strict=True):
+        allowed = {Level.RED, Level.AMBER} if before.level is Level.RED else {before.level}
+        assert after.level in allowed
+        assert (after.reason == before.reason) == (after.level is before.level)
+        assert (after.value, after.evidence, after.pain) == (before.value, before.evidence, before.pain)
+
+
+@given(PARTS, st.randoms(use_true_random=False))
+def test_renaming_and_reordering_partners_changes_nothing(parts, rng):
+    order = list(range(len(parts)))
+    rng.shuffle(order)
+    plain, mixed = judged(parts), judged([parts[i] for i in order])
+    assert [plain[i].level for i in order] == [r.level for r in mixed]
+    assert [plain[i].among_peers for i in order] == pytest.approx([r.among_peers for r in mixed], abs=1e-9)
+
+
+@given(PARTS)
+def test_a_share_and_its_complement_are_judged_alike(parts):
+    turned = share(better="higher", green=0.95, red=0.90)
+    good = judged([(n - hits, n) for hits, n in parts], turned)
+    assert [r.level for r in good] == [r.level for r in judged(parts)]
