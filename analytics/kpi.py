@@ -115,7 +115,7 @@ class Kpi:
     enter: tuple[int, int] = (2, 3)
     """A red is entered when it was red on so many of the last so many local days."""
     recovery: Bound | None = None
-    """A red is left when the figure is at least this good; None: half-way from the red to the green limit."""
+    """A red is left when the figure is at least this good; None: a quarter of the way to the green limit."""
     case_mix: tuple[str, ...] = ()
     """Columns whose mix a slice is not blamed for."""
     limits_of: Literal["contract"] | None = None

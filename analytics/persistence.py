@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-    from analytics.kpi import Before, Bound, Kpi, Reading
+    from analytics.kpi import Before, Bound, Kpi, Limits, Reading
 
 KEPT = 7
 """Days that are remembered of what was told, and on which late data may still reverse a verdict."""
 BLATANT = 0.999
 """With so much evidence, by its own rows and beside its peers, a red is entered at once."""
+CLEARANCE = 0.25
+"""A red is left when its figure has come back by this share of the way from the red to the green limit."""
 DRAWN = (Level.RED, Level.AMBER)
 
 
@@ -91,9 +93,11 @@ def _level(
 
 
 def _at_once(reading: Reading, kpi: Kpi) -> bool:
-    """Tell whether chance has no part in a red: facts, and figures that are beyond doubt."""
+    """Tell whether a red is too clear to wait: a draw that is beyond doubt, a fact as far beyond red as red is beyond green."""
     if reading.trial is None and shape_of(kpi) != "mean":
-        return True
+        return (
+            level_of(kpi, reading.value or 0.0, replace(reading.limits, red=_apart(reading.limits, 1.0))) is Level.RED
+        )
     return min(reading.evidence or 0.0, 1.0 if reading.among_peers is None else reading.among_peers) >= BLATANT
 
 
@@ -117,15 +121,19 @@ def _reds(
 
 
 def recovery(kpi: Kpi, reading: Reading) -> Bound:
-    """Give the limit that a red figure must meet to be left: the KPI's own, or half-way from red to green."""
-    green, red = reading.limits.green, reading.limits.red
-    if kpi.recovery is not None:
-        return kpi.recovery
+    """Give the limit that a red figure must meet to be left: the KPI's own, or a quarter of the way from red to green."""
+    return _apart(reading.limits, -CLEARANCE) if kpi.recovery is None else kpi.recovery
+
+
+def _apart(limits: Limits, share: float) -> Bound:
+    """Give the bound that lies beyond the red one by a share of its distance from the green one; before it, if negative."""
+    green, red = limits.green, limits.red
     if isinstance(green, tuple) and isinstance(red, tuple):
-        return ((green[0] + red[0]) / 2, (green[1] + red[1]) / 2)
+        low, high = (r + share * (r - g) for g, r in zip(green, red, strict=True))
+        return low, high
     assert not isinstance(green, tuple)  # noqa: S101  # the settings give both limits one shape
     assert not isinstance(red, tuple)  # noqa: S101
-    return (green + red) / 2
+    return red + share * (red - green)
 
 
 def recovered(kpi: Kpi, reading: Reading) -> bool:

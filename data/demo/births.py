@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from data.demo.calendars import days_off
+from analytics.opening import public_holidays
 from data.demo.dice import Dice, keyed
 from data.demo.network import DAY, HOUR, ORDERS_A_DAY
 from data.demo.wares import PRODUCTS
@@ -83,7 +83,7 @@ def order_rates(network: Network, through: int) -> Array:
     dates = [network.moment(float(day) * DAY).date() for day in days]
     years = tuple(range(dates[0].year, dates[-1].year + 1))
     for column, partner in enumerate(network.partners):
-        off = days_off(partner.country, partner.subdivision, years)
+        off = public_holidays(partner.country, partner.subdivision, years)
         rates[[date in off for date in dates], column] *= _HOLIDAY
     return rates
 

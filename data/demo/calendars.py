@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from analytics.opening import open_days, opening_hours, public_holidays
+from analytics.opening import open_days, opening_hours
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,9 +22,6 @@ Seconds = npt.NDArray[np.float64]
 HOUR, DAY = 3600.0, 86400.0
 AHEAD = 150
 """Days that calendars reach beyond the last birth: a queue may be long."""
-
-days_off = public_holidays
-"""Births rest on the days on which sites are shut."""
 
 
 @dataclass(frozen=True)

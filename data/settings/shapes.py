@@ -50,7 +50,7 @@ class Kpis(Shape):
 
 
 class Judging(Shape):
-    false_discovery_rate: float = Field(default=FALSE_DISCOVERIES, gt=0, le=1, allow_inf_nan=False)
+    false_discovery_rate: float = Field(default=FALSE_DISCOVERIES, ge=0, le=1, allow_inf_nan=False)
 
 
 class Web(Shape):
@@ -250,6 +250,8 @@ def _report(shape: type[Shape], error: Any, place: Place) -> None:
 
 
 def _bounds(shape: type[Shape], key: str) -> str:
+    if shape is Judging:
+        return "from 0 to 1"
     return "from 1 to 65535" if shape.model_fields[key].annotation is int else "of 0 or more"
 
 

@@ -59,9 +59,9 @@ SUSPECT = 0.14  # of 200: red at the moment, with 97 % evidence; not blatant
         ([0.03, SUSPECT, 0.03, 0.03, SUSPECT], "gagga"),
         ([0.03, 0.30], "gr"),  # beyond doubt: at once
         ([SUSPECT], "r"),  # nothing is known of the days before
-        ([0.03, 0.30, 0.09, 0.08, 0.07], "grrrg"[:4] + "a"),  # half-way from 10 to 5 % is 7.5 %
+        ([0.03, 0.30, 0.095, 0.09, 0.08], "grrra"),  # a quarter of the way from 10 to 5 % is 8.75 %
         ([0.03, 0.30, 0.03], "grg"),
-        ([0.03, 0.30, 0.09, 0.07, 0.09], "grraa"),
+        ([0.03, 0.30, 0.09, 0.08, 0.09], "grraa"),
         ([0.03, 0.30, None, 0.09], "grur"),  # while nothing is known nothing has recovered
     ],
 )
@@ -70,15 +70,17 @@ def test_a_red_is_entered_on_the_second_of_three_days_and_left_beyond_recovery(v
 
 
 def test_boards_of_the_moment_say_the_level_of_the_moment_but_remember_alike():
-    values = [0.03, SUSPECT, SUSPECT, 0.09, 0.07]
+    values = [0.03, SUSPECT, SUSPECT, 0.09, 0.08]
     live, moment = days(values), days(values, persistent=False)
     assert [r.level.value for r in moment] == ["green", "red", "red", "amber", "amber"]
     assert [r.standing for r in live] == [r.standing for r in moment]
 
 
-def test_facts_are_no_chance_and_enter_at_once_but_leave_beyond_recovery():
-    assert levels([1, 5, 4, 3], STOCK) == "grra"
-    assert levels([1, 5, 4, 3], replace(STOCK, recovery=2)) == "grrr"
+def test_facts_that_are_far_beyond_red_enter_at_once_and_others_wait_too():
+    assert levels([1, 7, 4, 3], STOCK) == "grra"
+    assert levels([1, 6, 6], STOCK) == "gar"
+    assert levels([1, 7, 4, 3], replace(STOCK, recovery=2)) == "grrr"
+    assert levels([0, 1, 0], replace(STOCK, green=0, red=0)) == "grg"
 
 
 def test_days_and_recovery_are_the_kpis_own():
@@ -89,7 +91,7 @@ def test_days_and_recovery_are_the_kpis_own():
 
 def test_a_held_red_says_what_it_waits_for():
     held = days([0.03, 0.30, 0.09])[-1]
-    assert held.reason == "9 % is no longer beyond the red limit of 10 %; it stays red until it meets 7.5 %."
+    assert held.reason == "9 % is no longer beyond the red limit of 10 %; it stays red until it meets 8.75 %."
 
 
 def test_before_the_first_board_the_days_are_those_known_now():
