@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analytics.case_mix import ENOUGH
 from analytics.figures import shape_of
 from analytics.integrity import advised
 from analytics.kpi import SMALL, Health, Level
 from analytics.statistics.discovery import by_family
 from analytics.statistics.rates import PEERS, count_prior, share_prior
-from analytics.verdict import SURE
+from analytics.verdict import SURE, level_of
 from analytics.wording import value_and_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from analytics.kpi import Kpi, Reading
+    from analytics.case_mix import Mix
+    from analytics.kpi import Kpi, Reading, Slice
     from analytics.master import Master
 
 FALSE_DISCOVERIES = 0.1
@@ -32,18 +34,24 @@ _JUDGED = (Level.RED, Level.AMBER, Level.GREEN)
 
 
 def deserved(
-    readings: Sequence[Reading], kpis: Mapping[str, Kpi], master: Master, rate: float = FALSE_DISCOVERIES
+    readings: Sequence[Reading],
+    kpis: Mapping[str, Kpi],
+    master: Master,
+    rate: float = FALSE_DISCOVERIES,
+    mixed: Mapping[tuple[str, Slice], Mix] | None = None,
 ) -> list[Reading]:
     """Lower every red to amber that its peers, or the number of figures on the board, make likely to be chance.
 
     Shares and quantiles take a beta prior of their peers, counts over a window a gamma prior; both only with 4 peers or more,
-    and surveys only those of their own country. Families of fewer than 5 figures are no multiple comparison.
+    and surveys only those of their own country. Families of fewer than 5 figures are no multiple comparison. `mixed` gives the
+    case-mix of the reds whose KPI says so.
     """
+    mixed = mixed or {}
     among = _among_peers(readings, kpis, master)
     doubt = np.array([_doubt(r, kpis[r.kpi], p) for r, p in zip(readings, among, strict=True)], dtype=float)
     adjusted = _adjusted(readings, doubt, rate)
     return [
-        _weighed(r, kpis[r.kpi], _known(peers), _known(false), rate)
+        _weighed(r, kpis[r.kpi], _known(peers), _known(false), rate, mixed.get((r.kpi, r.slice)))
         for r, peers, false in zip(readings, among, adjusted, strict=True)
     ]
 
@@ -103,10 +111,16 @@ def _adjusted(readings: Sequence[Reading], doubt: Any, rate: float) -> Any:
     return by_family(many, member, rate).adjusted
 
 
-def _weighed(reading: Reading, kpi: Kpi, among: float | None, false: float | None, rate: float) -> Reading:
+def _weighed(
+    reading: Reading, kpi: Kpi, among: float | None, false: float | None, rate: float, mix: Mix | None
+) -> Reading:
     reading = replace(reading, among_peers=among, false_discovery=false)
     if reading.level is not Level.RED:
         return reading
+    if mix is not None and mix.n >= ENOUGH * reading.n and level_of(kpi, mix.share, reading.limits) is not Level.RED:
+        alike, _ = value_and_limit(mix.share, reading.limits.red, reading.unit)
+        kinds = " and ".join(kpi.case_mix)
+        return _lowered(reading, kpi, f"with the usual mix of {kinds} it would be {alike}")
     if among is not None and among < SURE:
         return _lowered(
             reading, kpi, f"beside its peers chance may have brought it there (only {100 * among:.0f} % sure)"

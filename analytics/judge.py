@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from analytics.board import Board, rank
+from analytics.case_mix import mixes
 from analytics.deserved import FALSE_DISCOVERIES, deserved
 from analytics.facts import MASTER
 from analytics.feeding import lack
 from analytics.figures import Figures, from_row, pool
 from analytics.health import FINE, LOOK_BACK, State, best, feed, of_feed, silences, worst
 from analytics.history import Archive, lay_windows, slices, stored, window
-from analytics.kpi import SMALL, Before, Health, Kpi, Limits, Reading, Slice
+from analytics.kpi import SMALL, Before, Health, Kpi, Level, Limits, Reading, Slice
 from analytics.measure import GROUPING, Scan, aggregate, edges, groupings, kinds, presence, scans, slice_text
 from analytics.named import NAMED
 from analytics.pain import aged
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
 
+    from analytics.case_mix import Mix
     from analytics.derived import Sight
     from analytics.master import Master
 
@@ -171,8 +173,24 @@ class _Judgement:
                 found += self._named(kpi, by, present[kpi.fact, by][kpi.key], found)
         self.judge.progress(1, 1, "")
         kpis = {kpi.key: kpi for kpi in self.judge.kpis}
-        found = deserved(found, kpis, self.master, self.judge.false_discovery_rate)
+        mixed = self._mixed(found, kpis)
+        found = deserved(found, kpis, self.master, self.judge.false_discovery_rate, mixed)
         return self._dated(found, kpis, persistent=persistent)
+
+    def _mixed(self, readings: Sequence[Reading], kpis: Mapping[str, Kpi]) -> dict[tuple[str, Slice], Mix]:
+        """Give the case-mix of the slices that are red, where their KPI says what a case is; slices of one case have no mix."""
+        wanted: dict[tuple[str, tuple[str, ...]], None] = {}
+        for reading in readings:
+            by = tuple(name for name, _ in reading.slice)
+            mixed = by and reading.level is Level.RED and not set(by) & set(kpis[reading.kpi].case_mix)
+            if mixed and kpis[reading.kpi].case_mix:
+                wanted[reading.kpi, by] = None
+        found = {}
+        for key, by in wanted:
+            names = [rule.name for rule in self.judge.feeds if rule.fact == kpis[key].fact]
+            for slice_, mix in mixes(self.view, kpis[key], by, names, self.times).items():
+                found[key, slice_] = mix
+        return found
 
     def _unfed(self, kpi: Kpi, why: str) -> Reading:
         """Give the reading of a KPI that this network's sources cannot feed: unknown, naming what is missing."""

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from analytics.case_mix import Mix, standardised
 from analytics.deserved import deserved
 from analytics.figures import Figures
 from analytics.health import FINE, State
@@ -179,3 +180,45 @@ def test_a_share_and_its_complement_are_judged_alike(parts):
     turned = share(better="higher", green=0.95, red=0.90)
     good = judged([(n - hits, n) for hits, n in parts], turned)
     assert [r.level for r in good] == [r.level for r in judged(parts)]
+
+
+def kinds(**cells):
+    """Rows of a scan by partner and product: partner_product = (hits, n)."""
+    rows = [(*name.split("_"), *counts) for name, counts in cells.items()]
+    return pd.DataFrame(rows, columns=["partner", "product", "k0_num", "k0_n"])
+
+
+def test_a_slice_is_not_blamed_for_its_mix_of_cases():
+    """By hand: of A's 100 tablets elsewhere 40 in 200 fail, of its 100 phones 2 in 200; usual is 42 in 400."""
+    rows = kinds(A_tablet=(20, 100), A_phone=(1, 100), B_tablet=(40, 200), B_phone=(2, 200))
+    mix = standardised(rows, ("partner",), ("product",))[("partner", "A"),]
+    assert (mix.n, mix.observed) == (200, 21)
+    assert mix.expected == pytest.approx(100 * 40 / 200 + 100 * 2 / 200)
+    assert mix.usual == pytest.approx(42 / 400)
+    assert mix.share == pytest.approx(42 / 400)
+
+
+def test_a_red_that_its_cases_explain_is_amber():
+    kpi = share(case_mix=("product",))
+    (bad, *_), key = board(kpi, [(40, 200), *QUIET]), (kpi.key, (("partner", "P0"),))
+    for expected, level in ((40.0, Level.AMBER), (12.0, Level.RED)):
+        mixed = {key: Mix(200, 40, expected, 0.04)}
+        (found, *_) = deserved([bad, *board(kpi, QUIET)[1:]], {kpi.key: kpi}, NOTHING_KNOWN, 0.1, mixed)
+        assert found.level is level
+        assert ("with the usual mix of product it would be 4 %" in found.reason) == (level is Level.AMBER)
+
+
+def test_a_mix_of_which_too_little_is_known_excuses_nobody():
+    kpi = share(case_mix=("product",))
+    bad = board(kpi, [(40, 200), *QUIET])
+    mixed = {(kpi.key, (("partner", "P0"),)): Mix(150, 30, 30, 0.04)}
+    assert deserved(bad, {kpi.key: kpi}, NOTHING_KNOWN, 0.1, mixed)[0].level is Level.RED
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(10, 90)), min_size=4, max_size=4), st.integers(1, 5))
+def test_more_hits_never_lower_the_share_with_the_usual_mix(parts, more):
+    names = ["A_x", "A_y", "B_x", "B_y"]
+    before = standardised(kinds(**dict(zip(names, parts, strict=True))), ("partner",), ("product",))
+    parts = [(parts[0][0] + more, parts[0][1]), *parts[1:]]
+    after = standardised(kinds(**dict(zip(names, parts, strict=True))), ("partner",), ("product",))
+    assert after[("partner", "A"),].share >= before[("partner", "A"),].share
