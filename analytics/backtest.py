@@ -170,10 +170,7 @@ class Log:
         return MONTH * changes / days if days > 0 else None
 
     def _green(self, planted: Sequence[Planted]) -> list[tuple[_Course, list[int]]]:
-        """Give the days on which a partner's KPI was green in truth: no trouble touched it, nor is it beyond red for good.
-
-        For good is: by the median of its values over those days.
-        """
+        """Give the days on which a partner's KPI was green in truth: untouched by troubles, and its median over those days is."""
         real = [p for p in planted if not p.decoy]
         found = []
         for key, slice_, course in self._pairs():
@@ -182,8 +179,8 @@ class Log:
                 d for d, at in enumerate(self.moments) if course.judged[d] and not any(p.begins <= at for p in mine)
             ]
             values = [v for d in days if (v := course.value[d]) is not None]
-            limits = self.kpis[key]
-            if values and not _beyond_red(limits, median(values)):
+            kpi = self.kpis[key]
+            if values and level_of(kpi, median(values), Limits(kpi.green, kpi.red)) is Level.GREEN:
                 found.append((course, days))
         return found
 
@@ -213,10 +210,6 @@ class Log:
 
 def _is_beyond(kpi: Kpi, reading: Reading) -> bool:
     return reading.value is not None and level_of(kpi, reading.value, reading.limits) is Level.RED
-
-
-def _beyond_red(kpi: Kpi, value: float) -> bool:
-    return level_of(kpi, value, Limits(kpi.green, kpi.red)) is Level.RED
 
 
 def _of_troubles(troubles: Sequence[Mapping[str, Any]], way: str) -> dict[str, Any]:

@@ -30,6 +30,8 @@ class Board:
     readings: tuple[Reading, ...]
     days: tuple[str, ...] = ()
     """The last local days that had a Board, this one's own last."""
+    customers: int = 0
+    """How many distinct customers the most painful reds hurt."""
 
     def only(self, keys: Collection[str]) -> Board:
         """Give the readings of some KPIs, judged as part of the whole."""
@@ -64,6 +66,7 @@ def as_json(board: Board, *, greens: bool = True) -> dict[str, Any]:
         "network": board.network,
         "timezone": board.timezone,
         "days": list(board.days),
+        "customers": board.customers,
         "counts": board.counts(),
         "sources": [
             {
@@ -117,6 +120,7 @@ def reading_json(reading: Reading) -> dict[str, Any]:
         "reversed": [
             {"day": r.day, "was": r.was.value, "now": r.now.value, "reason": r.reason} for r in reading.reversed
         ],
+        "shared": reading.shared,
     }
 
 

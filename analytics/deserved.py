@@ -1,4 +1,4 @@
-"""Whether a red is deserved: what peers teach of it, and how many reds chance alone would bring to a board of this size.
+"""Whether a red is deserved, or a green one's bad luck: what peers teach, and how many such a large board must have.
 
 Statistics only ever lower a red to amber, with a reason. A slice never weighs in on its own yardstick, so that a worse figure
 never gets a better level.
@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analytics.case_mix import ENOUGH
-from analytics.figures import shape_of
 from analytics.integrity import advised
 from analytics.kpi import SMALL, Health, Level
-from analytics.statistics.discovery import by_family
-from analytics.statistics.rates import PEERS, count_prior, share_prior
-from analytics.verdict import SURE, level_of
+from analytics.statistics.rates import PEERS, count_prior, mean_prior, share_prior
+from analytics.verdict import level_of
 from analytics.wording import value_and_limit
 
 if TYPE_CHECKING:
@@ -30,6 +28,8 @@ if TYPE_CHECKING:
 
 FALSE_DISCOVERIES = 0.1
 """The share of reds that may be chance, if the settings don't say."""
+SURE = 0.95
+"""With less certainty that it misses the green limit nothing is red."""
 _JUDGED = (Level.RED, Level.AMBER, Level.GREEN)
 
 
@@ -40,19 +40,20 @@ def deserved(
     rate: float = FALSE_DISCOVERIES,
     mixed: Mapping[tuple[str, Slice], Mix] | None = None,
 ) -> list[Reading]:
-    """Lower every red to amber that its peers, or the number of figures on the board, make likely to be chance.
+    """Lower every red to amber that is green but for chance, as far as its peers and the number of figures can tell.
 
-    Shares and quantiles take a beta prior of their peers, counts over a window a gamma prior; both only with 4 peers or more,
-    and surveys only those of their own country. Families of fewer than 5 figures are no multiple comparison. `mixed` gives the
-    case-mix of the reds whose KPI says so.
+    Shares and quantiles take a beta prior of their peers, counts over a window a gamma prior, means a normal one; all only with
+    4 peers or more, and surveys only those of their own country. By them the reds of every KPI are the largest set of which no
+    more than `rate` are to be expected green in truth, and so no more of the whole board (Newton et al. 2004: the mean
+    posterior probability). `mixed` gives the case-mix of the reds whose KPI says so.
     """
     mixed = mixed or {}
     among = _among_peers(readings, kpis, master)
-    doubt = np.array([_doubt(r, kpis[r.kpi], p) for r, p in zip(readings, among, strict=True)], dtype=float)
-    adjusted = _adjusted(readings, doubt, rate)
+    judged = np.array([r.level in _JUDGED for r in readings], dtype=bool)
+    false = _false_discoveries(readings, np.where(judged, 1 - among, np.nan))
     return [
-        _weighed(r, kpis[r.kpi], _known(peers), _known(false), rate, mixed.get((r.kpi, r.slice)))
-        for r, peers, false in zip(readings, among, adjusted, strict=True)
+        _weighed(r, kpis[r.kpi], _known(peers), _known(chance), rate, mixed.get((r.kpi, r.slice)))
+        for r, peers, chance in zip(readings, among, false, strict=True)
     ]
 
 
@@ -61,7 +62,7 @@ def _known(number: Any) -> float | None:
 
 
 def _among_peers(readings: Sequence[Reading], kpis: Mapping[str, Kpi], master: Master) -> Any:
-    """Give P(the true value lies beyond the red limit) beside what the peers teach; NaN without enough of them."""
+    """Give P(the true value misses the green limit) beside what the peers teach; NaN without enough of them."""
     found = np.full(len(readings), np.nan)
     groups: dict[Any, list[int]] = defaultdict(list)
     for at, reading in enumerate(readings):
@@ -84,31 +85,26 @@ def _peers_of(reading: Reading, kpi: Kpi, master: Master) -> Any:
 
 def _beyond(members: Sequence[Reading]) -> Any:
     trials = [r.trial for r in members if r.trial is not None]
-    hits, n, limit = (np.array([getattr(t, name) for t in trials]) for name in ("hits", "n", "limit"))
-    prior = share_prior(hits, n) if trials[0].kind == "share" else count_prior(hits, n)
-    above = prior.above(hits, n, limit)
+    names = ("hits", "n", "limit", "spread")
+    hits, n, limit, spread = (np.array([getattr(t, name) for t in trials], dtype=float) for name in names)
+    if trials[0].kind == "mean":
+        above = mean_prior(hits, spread, n).above(hits, spread / np.sqrt(n), limit)
+    else:
+        above = (share_prior if trials[0].kind == "share" else count_prior)(hits, n).above(hits, n, limit)
     return np.where([t.above for t in trials], above, 1 - above)
 
 
-def _doubt(reading: Reading, kpi: Kpi, among: float) -> float:
-    """Give the chance that a figure is not truly beyond the red limit; NaN where there is no chance in it."""
-    if reading.level not in _JUDGED:
-        return np.nan
-    if not np.isnan(among):
-        return 1 - among
-    drawn = reading.trial is not None or shape_of(kpi) == "mean"
-    return 1 - reading.evidence if drawn and reading.evidence is not None else np.nan
-
-
-def _adjusted(readings: Sequence[Reading], doubt: Any, rate: float) -> Any:
-    """Adjust for the number of figures, KPI by KPI and then slice by slice; a handful of figures is no multitude."""
-    keys = np.array([r.kpi for r in readings], dtype=object)
-    if not len(keys):
-        return doubt
-    names, member = np.unique(keys.astype(str), return_inverse=True)
-    tests = np.bincount(member[~np.isnan(doubt)], minlength=len(names))
-    many = np.where(tests[member] > PEERS, doubt, np.nan)
-    return by_family(many, member, rate).adjusted
+def _false_discoveries(readings: Sequence[Reading], doubt: Any) -> Any:
+    """Give, per KPI, the mean doubt of all figures that are at least as sure; NaN where there is no doubt to speak of."""
+    found = np.full(len(readings), np.nan)
+    families: dict[str, list[int]] = defaultdict(list)
+    for at, reading in enumerate(readings):
+        if not np.isnan(doubt[at]):
+            families[reading.kpi].append(at)
+    for members in families.values():
+        order = np.array(members)[np.argsort(doubt[members], kind="stable")]
+        found[order] = np.cumsum(doubt[order]) / np.arange(1, len(order) + 1)
+    return found
 
 
 def _weighed(

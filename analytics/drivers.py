@@ -24,6 +24,12 @@ PSEUDO_ORDERS = 20.0
 MIN_SHARE = 0.1
 """A part that holds less of the excess is not named."""
 
+PAIR_TELLS = 0.5
+"""Two dimensions are named where both tell more than either alone, by this share of what one alone must tell beyond chance."""
+
+NEARLY_ALL = 0.9
+"""An owner of so large a share of rows and excess is named without proof: there is hardly anything to hold it against."""
+
 MOST = 3
 """Drivers named at most."""
 
@@ -115,21 +121,23 @@ def associated(driver: Driver) -> str:
 
 
 def drivers_of_share(
-    columns: Sequence[Column], hits: Any, expected: Any, most: int = MOST, chance: float = CHANCE
+    columns: Sequence[Column], hits: Any, expected: Any, most: int = MOST, chance: float = CHANCE, owner: str = ""
 ) -> tuple[Driver, ...]:
     """Find what the excess of hits over `expected` (a rate, or one per row) is associated with, strongest first.
 
     `hits` is true for a bad row: a miss where more is better, a row beyond the limit for a quantile. Nothing where there is
     no excess, or where it is spread as evenly as chance would. Of parts with the same rows the dimension given first is named.
+    `owner` names the dimension of those who answer for rows: where one of them has nearly all, it is named before what is
+    found among them.
     """
     observed = np.asarray(hits, dtype=float)
     floor = 0.5 / (len(observed) + 1)  # a limit of 0 is no proof that hits are impossible
     due = np.clip(np.broadcast_to(np.asarray(expected, dtype=float), observed.shape), floor, 1 - floor)
-    return _search(columns, observed, due, _Binomial(), most, chance)
+    return _search(columns, observed, due, _Binomial(), most, chance, owner)
 
 
 def drivers_of_mean(
-    columns: Sequence[Column], amounts: Any, expected: Any, most: int = MOST, chance: float = CHANCE
+    columns: Sequence[Column], amounts: Any, expected: Any, most: int = MOST, chance: float = CHANCE, owner: str = ""
 ) -> tuple[Driver, ...]:
     """Find what the excess of a mean amount over `expected` is associated with; as `drivers_of_share`, by a normal likelihood.
 
@@ -138,7 +146,7 @@ def drivers_of_mean(
     observed = np.asarray(amounts, dtype=float)
     due = np.broadcast_to(np.asarray(expected, dtype=float), observed.shape)
     variance = float(np.var(observed - due)) if len(observed) else 0.0
-    return _search(columns, observed, due, _Normal(variance or 1.0), most, chance)
+    return _search(columns, observed, due, _Normal(variance or 1.0), most, chance, owner)
 
 
 class _Law(Protocol):
@@ -242,6 +250,19 @@ class _Rows:
         even = len(self.due) == 0 or self._even
         return n, observed, n * self.due[:1] if even else np.bincount(codes, self.due, size)
 
+    def reaches(self, first: Any, second: Any, width: int, size: int, least: float) -> bool:
+        """Tell by the bad rows alone whether any pair of values can hold so much excess: most cannot."""
+        if not self._bounded:
+            return True
+        bad = self._bad
+        sums = np.bincount(first[bad] * width + second[bad], self.observed[bad], size).reshape(-1, width)
+        return bool((sums[:-1, :-1] >= least).any())
+
+    @cached_property
+    def _bounded(self) -> bool:
+        """Nothing is due below 0, so that no part holds more excess than what was observed there."""
+        return bool((self.due >= 0).all())
+
     @cached_property
     def _bad(self) -> Any:
         """The rows that add to a sum; of shares only the hits do, a few of many."""
@@ -253,14 +274,59 @@ class _Rows:
 
 
 def _search(
-    columns: Sequence[Column], observed: Any, due: Any, law: _Law, most: int, chance: float
+    columns: Sequence[Column], observed: Any, due: Any, law: _Law, most: int, chance: float, owner: str
 ) -> tuple[Driver, ...]:
     """Name the best part, take its rows away, and look again."""
-    rows = _Rows(tuple(np.asarray(column.codes, dtype=np.intp) + 1 for column in columns), observed, due)
-    whole = rows.whole()
-    found: list[Driver] = []
+    whole = _Rows((), observed, due).whole()
     if not columns or whole.excess <= 0:
         return ()
+    found: list[Driver] = []
+    mine = slice(None)
+    for column in (column for column in columns if column.name == owner):
+        part = _owner(column, observed, due, whole)
+        if part is not None:
+            found.append(_driver([column], part, whole, law))
+            mine = np.asarray(column.codes) == part.where[1]
+    columns = _telling([Column(column.name, np.asarray(column.codes)[mine], column.values) for column in columns])
+    codes = tuple(column.codes.astype(np.intp) + 1 for column in columns)
+    return tuple(
+        found + _greedy(columns, _Rows(codes, observed[mine], due[mine]), whole, law, most - len(found), chance)
+    )
+
+
+def _telling(columns: Sequence[Column]) -> list[Column]:
+    """Leave out what tells nothing: dimensions with one value only, and those that part the rows as an earlier one does.
+
+    Each of them would be one more way for chance to look like a driver.
+    """
+    found: dict[bytes, Column] = {}
+    for column in columns:
+        codes = np.asarray(column.codes)
+        if len(codes) and codes.min() != codes.max():
+            found.setdefault(_partition(codes), column)
+    return list(found.values())
+
+
+def _partition(codes: Any) -> bytes:
+    """Write how codes part the rows, whatever the values are called; unknown stays unknown."""
+    known, first, back = np.unique(codes, return_index=True, return_inverse=True)
+    order = np.argsort(np.argsort(first))
+    numbers = np.where(known < 0, -1, order)
+    return bytes(numbers[back].astype(np.int32))
+
+
+def _owner(column: Column, observed: Any, due: Any, whole: _Parts) -> _Parts | None:
+    """Give the value that nearly all rows, and nearly all of the excess, lie in."""
+    rows = _Rows((np.asarray(column.codes, dtype=np.intp) + 1,), observed, due)
+    parts = _singles(rows, 0, NEARLY_ALL * whole.excess)
+    most = parts.of(parts.n >= NEARLY_ALL * whole.n)
+    return most.of(0) if len(most.n) else None
+
+
+def _greedy(columns: Sequence[Column], rows: _Rows, whole: _Parts, law: _Law, most: int, chance: float) -> list[Driver]:
+    found: list[Driver] = []
+    if not columns:
+        return found
     least = MIN_SHARE * whole.excess
     hurdles = _hurdles(rows, least, chance)
     while len(found) < most:
@@ -269,7 +335,7 @@ def _search(
             break
         found.append(_driver(columns, best, whole, law))
         rows = rows.only(~rows.inside(best))
-    return tuple(found)
+    return found
 
 
 def _hurdles(rows: _Rows, least: float, chance: float) -> Any:
@@ -288,7 +354,9 @@ def _hurdles(rows: _Rows, least: float, chance: float) -> Any:
 def _best(rows: _Rows, law: _Law, least: float, hurdles: Any) -> _Parts | None:
     """Give the part that tells most, beyond the hurdle of its kind; ties go to the dimensions given first."""
     parts = _candidates(rows, least)
-    score = _gain(parts, rows.whole(), law) - np.where(parts.where[:, 2] < 0, hurdles[0], hurdles[1])
+    gain = _gain(parts, rows.whole(), law)
+    score = gain - np.where(parts.where[:, 2] < 0, hurdles[0], hurdles[1])
+    score[_wordy(parts, gain, PAIR_TELLS * hurdles[0])] = -np.inf
     order = np.argsort(-np.round(score, 9), kind="stable")  # rounding must not break ties
     for at in order[: np.count_nonzero(score > 0)][:_LOOKED_AT]:
         best = parts.of(at)
@@ -296,6 +364,23 @@ def _best(rows: _Rows, law: _Law, least: float, hurdles: Any) -> _Parts | None:
         if not law.tails or _steadiness(rows, rows.inside(best)) >= np.sqrt(hurdle):
             return best
     return None
+
+
+def _wordy(parts: _Parts, gain: Any, least: float) -> Any:
+    """Tell the pairs that say little more than one of their two values does: hardly fewer rows, or a gain by less than `least`.
+
+    Within a part some value of another dimension always looks worse, by chance.
+    """
+    alone = parts.where[:, 2] < 0
+    height = int(parts.where[:, 1:4:2].max(initial=0)) + 1
+    names = parts.where[:, 0:3:2] * height + parts.where[:, 1:4:2]
+    singles = {name: at for at, name in zip(np.flatnonzero(alone), names[alone, 0], strict=True)}
+    at = np.array([[singles.get(name, -1) for name in pair] for pair in names[~alone]], dtype=int).reshape(-1, 2)
+    more = gain[~alone][:, None] - gain[at] < least
+    same = parts.n[~alone][:, None] >= NEARLY_ALL * parts.n[at]
+    found = np.zeros(len(alone), dtype=bool)
+    found[~alone] = ((more | same) & (at >= 0)).any(axis=1)
+    return found
 
 
 def _gain(parts: _Parts, whole: _Parts, law: _Law) -> Any:
@@ -349,7 +434,10 @@ def _numbered(codes: Any, above: Any, least: float) -> tuple[Any, Any]:
 def _pairs(rows: _Rows, one: int, two: int, kept: list[tuple[Any, Any]], least: float) -> _Parts:
     (first, ones), (second, twos) = kept[one], kept[two]
     width = len(twos) + 1
-    n, observed, expected = rows.sums(first * width + second, (len(ones) + 1) * width)
+    size = (len(ones) + 1) * width
+    if not rows.reaches(first, second, width, size, least):
+        return _Parts(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros((0, 4), dtype=np.intp))
+    n, observed, expected = rows.sums(first * width + second, size)
     at = np.flatnonzero(observed - expected >= least)
     a, b = np.divmod(at, width)
     real = (a < len(ones)) & (b < len(twos))

@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pandas as pd
 
+from analytics.behind import behind
+from analytics.driven import has_before, mix_rate, told
 from analytics.history import lay_windows, stored, window
 from analytics.integrity import pack_of, why
-from analytics.kpi import SMALL, Health
+from analytics.kpi import SMALL, Health, Level
 from analytics.measure import ZONE, Scan, among, columns_of, counting, rows_of, slice_text
 from analytics.named import NAMED
 from analytics.verdict import limits_for
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import ibis.expr.types as ir
 
+    from analytics.behind import Behind
     from analytics.derived import Sight
     from analytics.integrity import Pack
     from analytics.judge import Judge, View
@@ -44,8 +49,12 @@ _WORDS = {
 
 
 def explanation(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime) -> dict[str, Any]:
-    """Give what `explain` adds to a reading; `rows` are at most 1,000 of the `rows_total` that it counts."""
-    rows, total = _rows(judge, view, kpi, reading, moment)
+    """Give what `explain` adds to a reading; `rows` are at most 1,000 of the `rows_total` that it counts.
+
+    `drivers` are looked for whatever the level, as long as it is not green; `mix_rate` splits the change since the window before.
+    """
+    slices = _slices(judge, view, kpi, reading, moment)
+    rows, total = _rows(judge, view, kpi, slices, tuple(name for name, _ in reading.slice), moment)
     _, origin = limits_for(kpi, reading.slice, view.master)
     return {
         "formula": formula(kpi),
@@ -58,7 +67,26 @@ def explanation(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: da
         "evidence_method": _METHODS[
             NAMED[kpi.measure.name or ""].proof if kpi.measure.shape == "named" else kpi.measure.shape
         ],
-    }
+    } | _driven(judge, view, kpi, reading, slices, moment)
+
+
+def _driven(
+    judge: Judge, view: View, kpi: Kpi, reading: Reading, slices: Sequence[Slice], moment: datetime
+) -> dict[str, Any]:
+    """Give what drives a reading, and how its change parts into mix and rate."""
+    if reading.level is Level.GREEN or reading.value is None:
+        return {"drivers": [], "mix_rate": None}
+    identity = (reading.kpi, reading.slice)
+
+    def looked_at(*, before: bool) -> Behind | None:
+        found = behind(view, [kpi], judge.feeds, [reading], moment, judge.zone, pools={identity: slices}, before=before)
+        return found.get(identity)
+
+    rows = looked_at(before=False)
+    if rows is None:
+        return {"drivers": [], "mix_rate": None}
+    split = mix_rate(kpi, rows, looked_at(before=True)) if has_before(kpi) else None
+    return {"drivers": list(told(rows)), "mix_rate": split}
 
 
 def formula(kpi: Kpi) -> str:
@@ -93,10 +121,16 @@ def _condition(condition: Condition) -> str:
     return f"{condition.column} {_WORDS[condition.operator]} {value}"
 
 
-def _rows(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime) -> tuple[list[dict[str, Any]], int]:
-    by = tuple(name for name, _ in reading.slice)
-    pooled = SMALL in dict(reading.slice).values()
-    slices = _pooled(judge, view, kpi, by, moment) if pooled else [reading.slice]
+def _slices(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime) -> list[Slice]:
+    """Name the slices that a reading is made of: its own, or those that were pooled."""
+    if SMALL not in dict(reading.slice).values():
+        return [reading.slice]
+    return _pooled(judge, view, kpi, tuple(name for name, _ in reading.slice), moment)
+
+
+def _rows(
+    judge: Judge, view: View, kpi: Kpi, slices: Sequence[Slice], by: tuple[str, ...], moment: datetime
+) -> tuple[list[dict[str, Any]], int]:
     sources = tuple(rule.name for rule in judge.feeds if rule.fact == kpi.fact)
     times: dict[str, datetime | None] = {"now": moment}
     times["from"], times["to"] = window(moment, kpi.window_days, judge.zone)

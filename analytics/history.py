@@ -324,8 +324,8 @@ def _daily(scan: Scan, facts: ir.Table, calendar: ir.Table, sources: Sequence[st
     def wanted(kpi: Kpi, rows: ir.Table) -> dict[str, Aggregate]:
         return {n: each for n, each in figures(kpi, rows).items() if not n.startswith(("over", "under", "sd", "rows"))}
 
-    def drawn(rows: ir.Table, by: tuple[str, ...]) -> ir.Table:
-        return rows.filter(among(rows, by, sight)) if by else rows
+    def drawn(found: ir.Table, by: tuple[str, ...]) -> ir.Table:
+        return found.filter(among(found, by, sight))
 
     return grouped(scan, rows, wanted, drawn, ("_part",))
 

@@ -12,20 +12,21 @@ from zoneinfo import ZoneInfo
 from analytics.board import Board, rank
 from analytics.case_mix import mixes
 from analytics.deserved import FALSE_DISCOVERIES, deserved
+from analytics.driven import Kept, attach
 from analytics.facts import MASTER
 from analytics.feeding import lack
 from analytics.figures import Figures, from_row, pool
 from analytics.health import FINE, LOOK_BACK, State, best, feed, of_feed, silences, worst
 from analytics.history import Archive, lay_windows, slices, stored, window
 from analytics.kpi import SMALL, Before, Health, Kpi, Level, Limits, Reading, Slice
-from analytics.measure import GROUPING, Scan, aggregate, edges, groupings, kinds, presence, scans, slice_text
+from analytics.measure import GROUPING, Scan, aggregate, edges, groupings, kinds, presence, scans, slice_text, stacked
 from analytics.named import NAMED
 from analytics.pain import aged
 from analytics.persistence import DRAWN, KEPT, settled
 from analytics.verdict import judge, limits_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import date, datetime, timedelta
 
     import ibis.expr.types as ir
@@ -101,6 +102,7 @@ class Judge:
     timezone: str
     archive: Archive = field(default_factory=Archive)
     false_discovery_rate: float = FALSE_DISCOVERIES
+    kept: Kept = field(default_factory=Kept)
     progress: Callable[[int, int, str], None] = field(default=_unseen)
 
     @property
@@ -128,7 +130,12 @@ class Judge:
         # master data has no pulse: such a source is a feed only while it fails
         feeds = [f for f in feeds if f.error or f.fact not in MASTER]
         days = _days(previous, run.today)
-        return Board(run.moment, version, view.batch, self.network, self.timezone, tuple(feeds), rank(readings), days)
+        readings, counted = attach(view, self.kpis, self.feeds, readings, run.moment, self.zone, self.kept)
+        readings = [replace(r, shared=counted.shared.get((r.kpi, r.slice))) for r in readings]
+        ranked = rank(readings)
+        return Board(
+            run.moment, version, view.batch, self.network, self.timezone, tuple(feeds), ranked, days, counted.customers
+        )
 
 
 def _days(previous: Past | None, today: date) -> tuple[str, ...]:
@@ -169,8 +176,7 @@ class _Judgement:
             found += self._scan(scan, present)
         for done, kpi in enumerate(alone, start=len(plan)):
             self.judge.progress(done, len(plan) + len(alone), kpi.key)
-            for by in groupings(kpi):
-                found += self._named(kpi, by, present[kpi.fact, by][kpi.key], found)
+            found += self._named(kpi, present, found)
         self.judge.progress(1, 1, "")
         kpis = {kpi.key: kpi for kpi in self.judge.kpis}
         mixed = self._mixed(found, kpis)
@@ -202,25 +208,32 @@ class _Judgement:
     def _limits(self, kpi: Kpi, slice_: Slice) -> Limits:
         return limits_for(kpi, slice_, self.master)[0]
 
-    def _named(
-        self, kpi: Kpi, by: tuple[str, ...], states: dict[Slice, State], before: Sequence[Reading]
-    ) -> list[Reading]:
-        """Judge a named measure for one grouping; money at risk looks at the readings before it."""
-        measure = NAMED[kpi.measure.name or ""]
-        times = self.times(kpi.window_days)
-        figures_ = measure.figures
-        if figures_ is not None:
-            rows = self.view.ask(("named", kpi, by), lambda sight: figures_(sight, kpi, by), times)
-        else:
-            assert measure.of_readings is not None  # noqa: S101  # a measure has one of the two
-            rows = measure.of_readings(before, self.master, kpi, by)
-        bounds = edges(kpi)
-        records = [{str(name): value for name, value in row.items()} for row in rows.to_dict(orient="records")]
-        keys = slices(rows, by)
-        found = {s: from_row(kpi, record, s, bounds) for s, record in zip(keys, records, strict=True)}
-        figures = [found.get(s) or from_row(kpi, {}, s, bounds) for s in dict.fromkeys([*states, *found])]
+    def _named(self, kpi: Kpi, present: Present, before: Sequence[Reading]) -> list[Reading]:
+        """Judge a named measure."""
         span = window(self.moment, kpi.window_days, self.zone)
-        return [judge(kpi, f, states.get(f.slice, FINE), span, self._limits(kpi, f.slice)) for f in figures]
+        readings: list[Reading] = []
+        for by, rows in self._answers(kpi, before):
+            states = present[kpi.fact, by][kpi.key]
+            found = _figures(kpi, "", rows, slices(rows, by))
+            figures = [found.get(s) or _nothing(kpi, s) for s in dict.fromkeys([*states, *found])]
+            readings += [judge(kpi, f, states.get(f.slice, FINE), span, self._limits(kpi, f.slice)) for f in figures]
+        return readings
+
+    def _answers(self, kpi: Kpi, before: Sequence[Reading]) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
+        """Give the figures of a named measure per grouping; money at risk looks at the readings before it."""
+        measure, every = NAMED[kpi.measure.name or ""], groupings(kpi)
+        figures = measure.figures
+        if figures is not None:
+            rows = self.view.ask(
+                ("named", kpi),
+                lambda sight: stacked([(by, figures(sight, kpi, by)) for by in every]),
+                self.times(kpi.window_days),
+            )
+            yield from ((by, rows[rows[GROUPING] == number]) for number, by in enumerate(every))
+            return
+        assert measure.of_readings is not None  # noqa: S101  # a measure has one of the two
+        for by in every:
+            yield by, measure.of_readings(before, self.master, kpi, by)
 
     def times(self, window_days: int | None) -> dict[str, datetime | None]:
         """Give the times that scans are filled with, as the warehouse keeps them: UTC without a zone."""
@@ -291,7 +304,9 @@ class _Judgement:
                 if by not in groupings(kpi):
                     continue
                 states = present[scan.fact, by][kpi.key]
-                figures = _figures(kpi, position, part, named, states)
+                read = _figures(kpi, f"k{position}_", part, named)
+                # one without rows in the window is judged too
+                figures = [read.get(s) or _nothing(kpi, s) for s in states]
                 small = [f for f in figures if by and f.value is not None and f.n < kpi.min_n]
                 # a member that fell silent is unknown by itself and must not hide, or be hidden, among those that live
                 small = [f for f in small if states.get(f.slice, FINE).health is Health.OK]
@@ -316,8 +331,7 @@ class _Judgement:
         if kpi.measure.shape != "quantile" or len([f for f in small if f.n > 0]) < 2:
             return pool(kpi, small, by)
         rows = self._ask(replace(scan, groupings=(by,), kpis=(kpi,)), [f.slice for f in small])
-        figures = _figures(kpi, 0, rows, [()], [()])[0]
-        return replace(figures, slice=tuple(sorted((name, SMALL) for name in by)))
+        return replace(_figures(kpi, "k0_", rows, [()])[()], slice=tuple(sorted((name, SMALL) for name in by)))
 
     def _dated(self, readings: list[Reading], kpis: Mapping[str, Kpi], *, persistent: bool) -> list[Reading]:
         """Settle levels, and add to what is drawn its history, its trend, since when its level holds, and so its pain."""
@@ -352,13 +366,15 @@ def _kept(reading: Reading, before: Before | None, moment: datetime) -> Reading:
     return replace(reading, since=before.since if before.level is reading.level else moment)
 
 
-def _figures(
-    kpi: Kpi, position: int, rows: pd.DataFrame, named: list[Slice], present: Iterable[Slice]
-) -> list[Figures]:
-    """Give the figures of every slice that ever had rows; one without rows in the window has none."""
-    prefix, bounds = f"k{position}_", edges(kpi)
+def _figures(kpi: Kpi, prefix: str, rows: pd.DataFrame, named: list[Slice]) -> dict[Slice, Figures]:
+    """Read the figures of a KPI, whose columns begin with the prefix, from the rows of the slices named."""
+    bounds = edges(kpi)
     own = [name for name in rows.columns if name.startswith(prefix)]
     short = [name.removeprefix(prefix) for name in own]
     values = zip(*(rows[name].tolist() for name in own), strict=True)
-    found = {s: from_row(kpi, dict(zip(short, v, strict=True)), s, bounds) for s, v in zip(named, values, strict=True)}
-    return [found.get(s) or from_row(kpi, {}, s, bounds) for s in present]
+    return {s: from_row(kpi, dict(zip(short, v, strict=True)), s, bounds) for s, v in zip(named, values, strict=True)}
+
+
+def _nothing(kpi: Kpi, slice_: Slice) -> Figures:
+    """Give the figures of a slice that has no rows."""
+    return from_row(kpi, {}, slice_, edges(kpi))

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 Slice = tuple[tuple[str, str], ...]
@@ -118,6 +119,8 @@ class Kpi:
     """A red is left when the figure is at least this good; None: a quarter of the way to the green limit."""
     case_mix: tuple[str, ...] = ()
     """Columns whose mix a slice is not blamed for."""
+    cohort: str | None = None
+    """Of a figure of the closed ones alone: the key of the KPI that counts those still open too."""
     limits_of: Literal["contract"] | None = None
     agreed: tuple[float, ...] = ()
     """Limits that contracts in force set for some slices; known only once a judgement has read the master data."""
@@ -125,16 +128,18 @@ class Kpi:
 
 @dataclass(frozen=True)
 class Trial:
-    """A figure as a draw by chance: `hits` of `n` rows (of counts: in `n` windows) against a limit for the true share or rate.
+    """A figure as a draw by chance, to ask whether its true share, rate or mean may still meet the green limit.
 
-    Red lies `above` the limit or below it. The figures of one KPI are comparable where their trials are of one `kind`.
+    `hits` of `n` rows (of counts: in `n` windows; of means: the mean of `n` rows with the standard deviation `spread`). Worse
+    lies `above` the limit or below it. The figures of one KPI are comparable where their trials are of one `kind`.
     """
 
-    kind: Literal["share", "count"]
+    kind: Literal["share", "count", "mean"]
     hits: float
     n: float
     limit: float
     above: bool
+    spread: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -169,9 +174,9 @@ class Reading:
     """One KPI of one slice at one moment, judged.
 
     `value` is in the KPI's own unit (shares are fractions), `n` in rows (for ratios the summed denominator), `evidence`
-    is the probability that the true value lies beyond the red limit by the slice's own rows, `among_peers` the same beside what
-    its peers teach, `false_discovery` the rate of false reds one would accept by calling this one red. `customers` are those hurt
-    beyond what the green limit allows, `pain` is their number weighted by the kind of pain and its age.
+    is the probability that the true value lies beyond the red limit by the slice's own rows, `among_peers` that it misses the
+    green one beside what its peers teach, `false_discovery` the share of false reds among those as sure as this.
+    `customers` are those hurt beyond what the green limit allows, `pain` is their number weighted by the kind of pain and its age.
     """
 
     kpi: str
@@ -203,6 +208,8 @@ class Reading:
     false_discovery: float | None = None
     standing: Standing | None = None
     reversed: tuple[Reversal, ...] = ()
+    shared: Mapping[str, Any] | None = None
+    """Which more painful reading holds most of the same orders, and the share that stands there: nobody is counted twice."""
 
 
 @dataclass(frozen=True)

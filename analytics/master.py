@@ -113,12 +113,24 @@ class Master:
         """Give the contracts in force at the moment."""
         return [row for row in _records(self.tables["contracts"]) if _holds(row, self.now)]
 
+    @cached_property
+    def _by_kpi(self) -> dict[str, list[tuple[dict[str, str], dict[str, Any]]]]:
+        """Give each KPI's contracts in force, with what they are about; one about no partner and no country binds nobody."""
+        found: dict[str, list[tuple[dict[str, str], dict[str, Any]]]] = {}
+        for row in self.contracts:
+            if row["partner"] is not None or row["country"] is not None:
+                found.setdefault(row["kpi"], []).append((_scope(row), row))
+        return found
+
     def contract_for(self, kpi: Kpi, slice_: Slice) -> dict[str, Any] | None:
         """Give the contract that says most of a slice and this KPI, or None: each thing that it names must be the slice's."""
-        named = dict(self.inherited(slice_))
-        fits = [row for row in self.contracts if row["kpi"] == kpi.key and _scope(row).items() <= named.items()]
-        fits = [row for row in fits if row["partner"] is not None or row["country"] is not None]
-        return max(fits, key=lambda row: (row["partner"] is not None, len(_scope(row))), default=None)
+        contracts = self._by_kpi.get(kpi.key)
+        if not contracts:
+            return None
+        named = dict(self.inherited(slice_)).items()
+        fits = [(scope, row) for scope, row in contracts if scope.items() <= named]
+        most = max(fits, key=lambda fit: (fit[1]["partner"] is not None, len(fit[0])), default=None)
+        return None if most is None else most[1]
 
     def contract_bounds(self, kpi: Kpi, slice_: Slice) -> tuple[Bound | None, Bound | None, str] | None:
         """Give the green and red limit that a contract sets for a slice, and which contract it is.

@@ -134,31 +134,42 @@ def grouped(
     scan: Scan,
     rows: ir.Table,
     of: Callable[[Kpi, ir.Table], Mapping[str, Aggregate]],
-    narrow: Callable[[ir.Table, tuple[str, ...]], ir.Table] = lambda rows, _: rows,
+    wanted: Callable[[ir.Table, tuple[str, ...]], ir.Table] = lambda found, _: found,
     further: tuple[str, ...] = (),
 ) -> ir.Table:
     """Add up the aggregates `of` each KPI for every grouping of a scan, over rows that are read and tested once.
 
-    `narrow` leaves out rows of a grouping; `further` names columns that split its slices. Columns of other groupings' slices
-    are null, and so are the figures of KPIs that are not grouped so.
+    `wanted` narrows the slices of a grouping; `further` names columns that split them. A KPI that is not grouped so has
+    no figures there.
     """
-    wanted = {f"k{i}_{name}": each for i, kpi in enumerate(scan.kpis) for name, each in of(kpi, rows).items()}
-    members = {f"k{i}_": groupings(kpi) for i, kpi in enumerate(scan.kpis)}
-    names = [*scan.dimensions, *further]
-    tested = rows.select(*names, **{name: each.value for name, each in wanted.items()})
-    blanks: dict[str, Any] = dict.fromkeys(names, ibis.null("string"))
-    blanks |= {name: ibis.null(each.total(tested[name]).type()) for name, each in wanted.items()}
+    every = {f"k{i}_{name}": each for i, kpi in enumerate(scan.kpis) for name, each in of(kpi, rows).items()}
+    members = {f"k{i}": groupings(kpi) for i, kpi in enumerate(scan.kpis)}
+    tested = rows.select(*scan.dimensions, *further, **{name: each.value for name, each in every.items()})
+    totals = {name: each.total(tested[name]) for name, each in every.items()}
 
-    def part(number: int, by: tuple[str, ...]) -> ir.Table:
-        # a row that lacks one of the slice's columns counts in the network only
-        own = narrow(tested.drop_null(list(by)) if by else tested, by)
-        totals = {n: each.total(own[n]) for n, each in wanted.items() if by in members[n.partition("_")[0] + "_"]}
-        found = own.group_by([*by, *further]).agg(**totals) if by or further else own.agg(**totals)
-        texts = {name: found[name].cast("string") for name in by}
-        columns = blanks | texts | {name: found[name] for name in (*further, *totals)}
-        return found.select(**{GROUPING: ibis.literal(number, "int64")}, **columns)
+    def answer(by: tuple[str, ...]) -> ir.Table:
+        own = {name: total for name, total in totals.items() if by in members[name.partition("_")[0]]}
+        found = tested.group_by([*by, *further]).agg(**own) if by or further else tested.agg(**own)
+        # slices are left out afterwards: filtered beforehand, the rows would be read anew for every grouping. A row that
+        # lacks one of the slice's columns counts in the network only
+        return wanted(found.drop_null(list(by)), by) if by else found
 
-    return _union([part(number, by) for number, by in enumerate(scan.groupings)])
+    return stacked([(by, answer(by)) for by in scan.groupings])
+
+
+def stacked(answers: Sequence[tuple[tuple[str, ...], ir.Table]]) -> ir.Table:
+    """Put the answers for several groupings into one table, so that what they have in common is worked out once.
+
+    `GROUPING` numbers them. Slices are texts; the columns that an answer lacks are null in its rows.
+    """
+    names = dict.fromkeys(name for by, _ in answers for name in by)
+    types = {name: type_ for _, answer in answers for name, type_ in answer.schema().items() if name not in names}
+    parts = []
+    for number, (by, answer) in enumerate(answers):
+        texts = {name: answer[name].cast("string") if name in by else ibis.null("string") for name in names}
+        figures_ = {n: answer[n] if n in answer.columns else ibis.null(type_) for n, type_ in types.items()}
+        parts.append(answer.select(**{GROUPING: ibis.literal(number, "int64")}, **texts, **figures_))
+    return ibis.union(*parts) if len(parts) > 1 else parts[0]
 
 
 def among(rows: ir.Table, by: tuple[str, ...], sight: Sight) -> Any:
@@ -190,19 +201,12 @@ def presence(groupings_: Sequence[tuple[str, ...]], own: Sequence[tuple[Conditio
     rows = facts.select(*names, **holds)
     rows = rows.group_by(names).agg(**{name: rows[name].any() for name in holds})
 
-    def part(number: int, by: tuple[str, ...]) -> ir.Table:
-        groups = dict.fromkeys((*by, "source", "partner"))
-        found = rows.drop_null(list(by)).group_by(list(groups)).agg(**{name: rows[name].any() for name in holds})
-        texts = {name: found[name].cast("string") if name in groups else ibis.null("string") for name in names}
-        return found.select(
-            **{GROUPING: ibis.literal(number, "int64")}, **texts, **{name: found[name] for name in holds}
-        )
-
-    return _union([part(number, by) for number, by in enumerate(groupings_)])
-
-
-def _union(parts: Sequence[ir.Table]) -> ir.Table:
-    return ibis.union(*parts) if len(parts) > 1 else parts[0]
+    answers = []
+    for by in groupings_:
+        groups = tuple(dict.fromkeys((*by, "source", "partner")))
+        found = rows.group_by(groups).agg(**{name: rows[name].any() for name in holds})
+        answers.append((groups, found.drop_null(list(by))))
+    return stacked(answers)
 
 
 def _is_field(fact: str, column: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from analytics.figures import shape_of, sides
+from analytics.figures import sides
 from analytics.integrity import advised
 from analytics.kpi import Level, Reversal, Standing, Told
 from analytics.verdict import level_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KEPT = 7
 """Days that are remembered of what was told, and on which late data may still reverse a verdict."""
 BLATANT = 0.999
-"""With so much evidence, by its own rows and beside its peers, a red is entered at once."""
+"""So sure that it is not green (without peers: that it is beyond red) a red is entered at once."""
 CLEARANCE = 0.25
 """A red is left when its figure has come back by this share of the way from the red to the green limit."""
 DRAWN = (Level.RED, Level.AMBER)
@@ -94,11 +94,11 @@ def _level(
 
 def _at_once(reading: Reading, kpi: Kpi) -> bool:
     """Tell whether a red is too clear to wait: a draw that is beyond doubt, a fact as far beyond red as red is beyond green."""
-    if reading.trial is None and shape_of(kpi) != "mean":
-        return (
-            level_of(kpi, reading.value or 0.0, replace(reading.limits, red=_apart(reading.limits, 1.0))) is Level.RED
-        )
-    return min(reading.evidence or 0.0, 1.0 if reading.among_peers is None else reading.among_peers) >= BLATANT
+    if reading.trial is None:
+        far = replace(reading.limits, red=_apart(reading.limits, 1.0))
+        return level_of(kpi, reading.value or 0.0, far) is Level.RED
+    sure = reading.evidence if reading.among_peers is None else reading.among_peers
+    return sure is not None and sure >= BLATANT
 
 
 def _reds(

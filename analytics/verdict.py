@@ -97,15 +97,15 @@ def _below(kpi: Kpi, f: Figures, edge: float) -> float:
     return float(f.value is not None and f.value < edge)
 
 
-def trial(kpi: Kpi, f: Figures, red: Bound) -> Trial | None:
-    """Give what chance may have made of a figure; None where no draw is at work, and for means, which have their own test.
+def trial(kpi: Kpi, f: Figures, green: Bound) -> Trial | None:
+    """Give the test whether a figure is green but for chance; None where no draw is at work.
 
     Of a band the side is tested that the figure is nearer to. Quantiles are the share of rows beyond the limit. Counts over a
     window are draws of a rate per window; those of the state at the moment are facts.
     """
     if f.value is None or f.n <= 0:
         return None
-    low, high = sides(kpi, red)
+    low, high = sides(kpi, green)
     above = low is None or (high is not None and f.value > (low + high) / 2)
     limit = high if above else low
     assert limit is not None  # noqa: S101  # a limit has at least one side
@@ -118,6 +118,8 @@ def trial(kpi: Kpi, f: Figures, red: Bound) -> Trial | None:
         return Trial("share", dict(f.over if above else f.under)[limit], f.n, 1 - q if above else q, above=True)
     if shape == "count" and kpi.day != "snapshot":
         return Trial("count", f.value, 1.0, limit, above)
+    if shape == "mean" and f.n > 1:
+        return Trial("mean", f.value, f.n, limit, above, f.deviation or 0.0)
     return None
 
 
@@ -156,7 +158,7 @@ def judge(
         customers=customers,
         pain=weighed(kpi, customers),
         remedies=kpi.remedies if drawn else (),
-        trial=trial(kpi, f, limits.red),
+        trial=trial(kpi, f, limits.green),
     )
 
 

@@ -177,6 +177,10 @@ def explain(session: Session, options: dict[str, Any], to: Reporter) -> int:
     to.out(f"{reading.title}, {place(slice_)}: {reading.level.value}. {reading.reason}")
     for name in ("formula", "limits_from", "health_reason", "evidence_method"):
         to.out(f"{name.replace('_', ' ')}: {document[name]}")
+    for driver in document["drivers"]:
+        to.out(f"driver: {driver['text']}; {driver['n']:,} rows")
+    if document["mix_rate"]:
+        to.out(f"since the window before: {document['mix_rate']['text']}")
     rows = [[str(value) for value in row.values()] for row in document["rows"][:20]]
     columns = list(document["rows"][0]) if document["rows"] else ["key"]
     to.table(f"Rows behind it ({document['rows_total']} in all)", columns, rows)

@@ -124,6 +124,7 @@ class Warehouse:
         self.turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
         """A lock per source: loads of one source take turns, whoever asks for them."""
         self._templates: dict[Any, Template] = {}
+        self._opening: tuple[Any, Mapping[str, pd.DataFrame], pd.DataFrame] | None = None
         self._prepare()
 
     def _prepare(self) -> None:
@@ -223,6 +224,16 @@ class Warehouse:
                 self._learned[name] = self._remembered[name]
             self._templates[key] = Template.load(self._remembered[name])
         return self._templates[key]
+
+    def calendar(self, master: Master, timezone: str) -> pd.DataFrame:
+        """Give the opening days of every site; they are worked out anew when the day or anything in the master data is another."""
+        day = master.moment.date()
+        same = (day, timezone, master.sources, master.told.keys())
+        last = self._opening
+        if last is None or last[0] != same or any(not rows.equals(last[1][name]) for name, rows in master.told.items()):
+            last = (same, master.told, calendar(master, timezone, day - CALENDAR_BACK))
+            self._opening = last
+        return last[2]
 
     def _remember(self) -> None:
         if self._learned:
@@ -433,7 +444,9 @@ class Reader:
         key = f"master_{name}"
         if key not in self._tables:
             columns = TABLES.get(name) or {f.name: IBIS_TYPES[f.type] for f in FACTS[name].fields}
-            frame = self._calendar() if name == "calendar" else self.master.frame(name)
+            frame = (
+                self._warehouse.calendar(self.master, self._timezone) if name == "calendar" else self.master.frame(name)
+            )
             self.con.execute(f"CREATE TEMP TABLE {key} ({_ddl(columns)})")
             if not frame.empty:
                 arrow = pa.Table.from_pandas(
@@ -445,10 +458,6 @@ class Reader:
                 self.con.unregister("laid")
             self._tables[key] = ibis.table(columns, name=key)
         return self._tables[key]
-
-    def _calendar(self) -> pd.DataFrame:
-        """Give the opening days of every site, from `CALENDAR_BACK` before the moment on."""
-        return calendar(self.master, self._timezone, (self._now - CALENDAR_BACK).date())
 
     def _fold(self, plan: FoldPlan) -> str:
         name = f"past_{plan.fact.name}"

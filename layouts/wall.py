@@ -75,6 +75,7 @@ def tile(reading: Reading, feeds: tuple[Feed, ...]) -> dict[str, Any]:
         "pain": reading.pain,
         "hurt": wording.hurt(reading.pain),
         "reason": reading.reason,
+        "driver": wording.driver(reading.drivers[0]) if reading.drivers else None,
         "since": instant(reading.since),
         "trend": reading.trend,
         "history": [None if value is None else float(f"{value:.4g}") for _, value in reading.history[-SPARK_POINTS:]],

@@ -98,6 +98,8 @@ def kpi_entry(kpi):
     yield f"- needs: {', '.join(f'`{need}`' for need in needed(kpi)).replace('|', '` or `') or 'nothing beside its rows'}"
     if kpi.measure.shape == "named":
         yield f"- source of the formula: {NAMED[kpi.measure.name].source}"
+    if kpi.cohort:
+        yield f"- compared with: `{kpi.cohort}`, which counts those still open too"
     yield f"- pain: {kpi.pain}; measures: {', '.join(kpi.remedies) or 'none'}"
     yield f"- pitfall: {kpi.pitfall}"
 

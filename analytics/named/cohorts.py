@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import ibis
+
 from analytics.measure import scope, within
 from analytics.named.named import Named
-from analytics.named.survival import cohort_quantile
+from analytics.named.survival import cohort_quantile, cohort_rows, was_seen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from analytics.derived import Sight
     from analytics.kpi import Kpi
@@ -33,10 +35,13 @@ def waiting(
     fact: str,
     times: Callable[[Any], tuple[Any, Any, Any]],
     needs: tuple[str, ...],
+    ended_as: str,
+    other_ends: Mapping[str, str] | None = None,
 ) -> Named:
     """Give a Kaplan-Meier quantile in hours over the rows that the KPI's day books into its window.
 
-    `times(rows)` gives when a row began to wait, when it ended, and when it was given up (null: followed until now).
+    `times(rows)` gives when a row began to wait, when it ended, and when it was given up (null: followed until now). The end is
+    called `ended_as`; `other_ends` are further ways to end, and the columns of their times.
     """
 
     def cohort(sight: Sight, kpi: Kpi) -> Any:
@@ -52,13 +57,14 @@ def waiting(
     def shown(sight: Sight, kpi: Kpi) -> Any:
         rows = cohort(sight, kpi)
         start, end, given_up = times(rows)
-        return rows.mutate(began_at=start, ended_at=end, given_up_at=given_up).select(
-            "key", *_slices(kpi), "began_at", "ended_at", "given_up_at"
+        until = given_up.coalesce(sight.moments["now"])
+        seen = was_seen(end, until)
+        others = {way: rows[column] for way, column in (other_ends or {}).items()}
+        cause = ibis.cases(
+            (seen, ibis.literal(ended_as)), *((at >= start, ibis.literal(w)) for w, at in others.items())
         )
+        cause_at = ibis.cases((seen, end), *((at >= start, at) for at in others.values()))
+        return cohort_rows(rows, kpi, start, end, until, cause, cause_at)
 
     told = tuple("|".join(f"{fact}.{each}" for each in need.split("|")) for need in needs)
-    return Named(name, formula, SOURCE, told, figures, shown, "quantile")
-
-
-def _slices(kpi: Kpi) -> list[str]:
-    return list(dict.fromkeys(name for by in kpi.by for name in by))
+    return Named(name, formula, SOURCE, told, figures, shown, "quantile", cohort=True)

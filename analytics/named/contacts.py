@@ -107,5 +107,6 @@ MEASURES: tuple[Named, ...] = (
         "contacts",
         _reply,
         ("offered", "replied"),
+        "replied",
     ),
 )

@@ -31,6 +31,8 @@ MEASURES: tuple[Named, ...] = (
         "shipments",
         _transit,
         ("picked_up|scanned", "delivered"),
+        "delivered",
+        {"lost": "lost_at"},
     ),
     waiting(
         "customs_dwell_p90",
@@ -38,5 +40,6 @@ MEASURES: tuple[Named, ...] = (
         "shipments",
         _customs,
         ("customs_in", "customs_out|delivered"),
+        "released",
     ),
 )

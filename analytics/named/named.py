@@ -35,6 +35,9 @@ class Named:
     `rows(sight, kpi)` gives the rows behind the figures for `explain`: `key`, the columns slices are made of, and what shows
     why a row counts. `needs` names fields, kinds and master data as `fact.name`, alternatives joined by `|`.
     `formula` is the sentence that `explain` and the documentation show, `source` where it comes from.
+    `cohort` measures are a quantile of hours waited in which those still open count; their `rows` have `began_at`,
+    `waited_hours` (as long as the row counts), `ended` (false: it waits beyond that), and `cause` and `cause_at`, how and when
+    it ended in whatever way (missing while it is open).
     """
 
     name: str
@@ -46,3 +49,4 @@ class Named:
     proof: Proof = "limit"
     q: float = 0.9
     of_readings: Callable[[Sequence[Reading], Master, Kpi, tuple[str, ...]], pd.DataFrame] | None = None
+    cohort: bool = False

@@ -180,6 +180,8 @@ MEASURES: tuple[Named, ...] = (
         "part_orders",
         _lead,
         ("requested|ordered", "received"),
+        "received",
+        {"cancelled": "cancelled_at"},
     ),
     Named(
         "stock_cover",

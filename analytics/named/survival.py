@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _HAIR = 1e-9
 """What sums of logarithms are off by; so much above 1 - q is 1 - q."""
+GIVEN_UP = ("cancelled", "swapped", "returned_unrepaired")
+"""The ways in which an order ends without what was hoped for."""
 
 
 def cohort_quantile(
@@ -42,7 +44,7 @@ def cohort_quantile(
     that the evidence is what m rows give.
     """
     missing = ibis.or_(*[rows[name].isnull() for name in by]) if by else ibis.literal(False)
-    observed = (end <= censored_at).fill_null(end.notnull())
+    observed = was_seen(end, censored_at)
     followed = hours(start, ibis.ifelse(observed, end, censored_at))
     cohort = rows.mutate(_t=followed, _observed=observed).filter(~missing)
     steps = survival_steps(cohort, by, cohort["_t"], cohort["_observed"])
@@ -85,6 +87,30 @@ def _joined(counted: ir.Table, found: ir.Table, by: Sequence[str]) -> ir.Table:
     return both.mutate(rows=both.rows.cast("float64"), n=both.n.fill_null(0.0), **parts)
 
 
+def was_seen(end: Any, censored_at: Any) -> Any:
+    """Tell whether the end of a row was seen before it was given up."""
+    return (end <= censored_at).fill_null(end.notnull())
+
+
+def cohort_rows(
+    rows: ir.Table, kpi: Kpi, start: Any, end: Any, censored_at: Any, cause: Any, cause_at: Any
+) -> ir.Table:
+    """Give the rows that `cohort_quantile` counts with the columns of `Named.cohort`; what is open goes on waiting."""
+    seen = was_seen(end, censored_at)
+    waited = hours(start, ibis.ifelse(seen, end, censored_at))
+    named = [name for each in kpi.by for name in each]
+    told = {
+        "began_at": start,
+        "ended_at": end,
+        "waited_hours": waited,
+        "ended": seen,
+        "cause": cause,
+        "cause_at": cause_at,
+    }
+    rows = rows.select("key", *dict.fromkeys(named), **told)
+    return rows.filter(rows.waited_hours.notnull())
+
+
 def orders_of(sight: Sight, kpi: Kpi, columns: frozenset[str] = frozenset()) -> ir.Table:
     """Give the orders in the KPI's window that its `where` lets through, with these linked columns."""
     rows = sight.fact(kpi.fact, columns)
@@ -113,7 +139,16 @@ def _until(rows: ir.Table, seen: Any, given_up: Any, sight: Sight) -> Any:
     return seen.coalesce(ibis.ifelse(rows.open, sight.moments["now"], given_up.coalesce(rows.ended_at)))
 
 
-def _cohort(kpi_name: str, what: str, times: Any, needs: tuple[str, ...]) -> Named:
+def _cause(rows: ir.Table, seen: Any, until: Any, ended_as: str) -> Any:
+    """Name how an order ended: as hoped for, or in which way it was given up; missing while it is open."""
+    given_up = [
+        ((until == rows[f"{kind}_at"]) | (until == rows[f"{kind}_last_at"]), ibis.literal(kind)) for kind in GIVEN_UP
+    ]
+    ways = [(seen, ibis.literal(ended_as)), (rows.open, ibis.null("string")), *given_up]
+    return ibis.cases(*ways, else_="given_up")
+
+
+def _cohort(kpi_name: str, what: str, times: Any, ended_as: str, needs: tuple[str, ...]) -> Named:
     def figures(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
         rows = orders_of(sight, kpi)
         start, end, until = times(rows, sight)
@@ -122,12 +157,11 @@ def _cohort(kpi_name: str, what: str, times: Any, needs: tuple[str, ...]) -> Nam
     def shown(sight: Sight, kpi: Kpi) -> Any:
         rows = orders_of(sight, kpi)
         start, end, until = times(rows, sight)
-        seen = (end <= until).fill_null(end.notnull())
-        waited = hours(start, ibis.ifelse(seen, end, until))
-        # what is open has waited for so long already, and goes on
-        named = [name for each in kpi.by for name in each]
-        rows = rows.select("key", *dict.fromkeys(named), began_at=start, ended_at=end, waited_hours=waited, ended=seen)
-        return rows.filter(rows.waited_hours.notnull())
+        cause = _cause(rows, was_seen(end, until), until, ended_as)
+        ended_at = ibis.ifelse(
+            cause.notnull(), ibis.ifelse(was_seen(end, until), end, until), ibis.null("timestamp(6)")
+        )
+        return cohort_rows(rows, kpi, start, end, until, cause, ended_at)
 
     return Named(
         kpi_name,
@@ -138,6 +172,7 @@ def _cohort(kpi_name: str, what: str, times: Any, needs: tuple[str, ...]) -> Nam
         figures,
         shown,
         proof="quantile",
+        cohort=True,
     )
 
 
@@ -170,12 +205,14 @@ MEASURES: tuple[Named, ...] = (
         "tat_cohort_p90",
         "from receipt to the last completion",
         _repair,
+        "completed",
         (f"{_ORDERS}.received", f"{_ORDERS}.completed|{_ORDERS}.repaired|{_ORDERS}.closed"),
     ),
     _cohort(
         "e2e_cohort_p90",
         "from hand-in to hand-back",
         _customer,
+        "handed_back",
         (f"{_ORDERS}.created|{_ORDERS}.received", _BACK),
     ),
     Named(

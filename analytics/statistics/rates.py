@@ -102,6 +102,31 @@ def count_prior(counts: Any, exposure: Any, most: float = EVENTS) -> Gamma:
 
 
 @dataclass(frozen=True)
+class Normal:
+    """Normal priors of means, one per slice."""
+
+    mean: Any
+    variance: Any
+
+    def above(self, mean: Any, error: Any, limit: Any) -> Any:
+        """P(true mean > limit) given a mean with its standard error; where the peers teach nothing the error alone counts."""
+        own, taught = 1 / np.maximum(np.asarray(error, dtype=float), 1e-12) ** 2, _ratio(1.0, self.variance)
+        weight = own + taught
+        centre = (own * np.asarray(mean, dtype=float) + taught * np.nan_to_num(self.mean)) / weight
+        return special.ndtr((centre - limit) * np.sqrt(weight))
+
+
+def mean_prior(mean: Any, spread: Any, n: Any, most: float = STRENGTH) -> Normal:
+    """Learn from the peers of each slice how means lie: their middle, with the variance between them (see `funnel`).
+
+    `spread` is the standard deviation of single rows; the peers weigh `most` rows of the slice's own spread at most.
+    """
+    mean, spread, n = (np.asarray(each, dtype=float) for each in (mean, spread, n))
+    found = funnel(mean, np.maximum(spread, 1e-12) / np.sqrt(n))
+    return Normal(found.centre, found.between**2 + spread**2 / most)
+
+
+@dataclass(frozen=True)
 class Funnel:
     """How far each slice lies from a target, in standard deviations, one per slice.
 

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from analytics.derived import column_types
 from analytics.facts import FACTS, Type
+from analytics.figures import q_of
 from analytics.kpi import Bound, Kpi, LimitRule, Limits, Slice
 from analytics.master import INHERITED
+from analytics.named import NAMED
 from analytics.persistence import KEPT
 from data.settings.durations import seconds
 from data.settings.limits import contradiction, reach, read_bound, say_contradictions
 from data.settings.measures import Columns, read_condition, read_measure
-from data.settings.problems import Place, key_name, quoted
+from data.settings.problems import Place, key_name, listed, quoted
 from data.settings.shapes import KpiShape, LimitShape, shaped, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
     from zoneinfo import ZoneInfo
 
     from data.settings.document import Steps, Table
@@ -39,6 +41,10 @@ _NEEDED = {
 _ALWAYS_ENOUGH = ("count", "sum")
 """Shapes whose every figure is what it is, however few the rows."""
 
+_COHORTS = [name for name, each in NAMED.items() if each.cohort]
+_SAME = ("fact", "where", "better", "unit")
+"""What a KPI of the closed ones alone and its cohort must have in common, for their figures to be compared."""
+
 Extras = dict[str, dict[str, Type | None]]
 """The further columns that the sources give each fact, with their types (None: reported as wrong)."""
 
@@ -52,12 +58,16 @@ def read_catalogue(table: Table, extras: Extras, zone: ZoneInfo, place: Place) -
     if not isinstance(entries, dict):
         place.at("kpi").say("expected tables named [kpi.<key>]", "write e.g. [kpi.late_repairs]")
         return ()
-    kpis = [_kpi(key, entry, extras, zone, place) for key, entry in entries.items()]
-    return tuple(kpi for kpi in kpis if kpi is not None)
+    found = [_kpi(key, entry, extras, zone, place) for key, entry in entries.items()]
+    kpis = {kpi.key: kpi for kpi in found if kpi is not None}
+    for kpi in kpis.values():
+        if kpi.cohort is not None:
+            _check_cohort(kpi, kpi.cohort, kpis, entries, place.within(_table(kpi.key)).at("cohort"))
+    return tuple(kpis.values())
 
 
 def _kpi(key: str, table: Any, extras: Extras, zone: ZoneInfo, root: Place) -> Kpi | None:
-    place = root.within(f"[kpi.{key_name([key])}]")
+    place = root.within(_table(key))
     before = len(place.problems)
     if not _KEY.fullmatch(key):
         place.say("the key of a KPI goes into addresses", "use letters, digits, _ and - only")
@@ -112,7 +122,35 @@ def _kpi(key: str, table: Any, extras: Extras, zone: ZoneInfo, root: Place) -> K
         enter=enter,
         recovery=recovery,
         case_mix=tuple(shape.case_mix),
+        cohort=shape.cohort,
     )
+
+
+def _table(key: str) -> str:
+    return f"[kpi.{key_name([key])}]"
+
+
+def _check_cohort(kpi: Kpi, name: str, kpis: Mapping[str, Kpi], written: Iterable[str], place: Place) -> None:
+    """Check that a KPI of the closed ones alone names one that counts the same rows, and those still open too."""
+    other = kpis.get(name)
+    if name == kpi.key:
+        place.say("a KPI cannot be its own cohort", "name the one that counts those still open too, or remove it")
+    elif other is None:
+        if name not in written:  # else it was left out for a mistake of its own, which was said
+            unknown(place, "KPI", name, [each.key for each in kpis.values() if _measures_cohort(each)])
+    elif not _measures_cohort(other):
+        wrong = f"{quoted(name)} measures no cohort in which those still open count"
+        place.say(wrong, f"name a KPI whose measure is {listed(_COHORTS)}")
+    elif kpi.measure.shape != "quantile" or kpi.measure.q != q_of(other):
+        place.say(
+            f"{quoted(name)} is the {q_of(other):g}-quantile, and this KPI is not", "name one of the same quantile"
+        )
+    elif differ := [each for each in _SAME if getattr(kpi, each) != getattr(other, each)]:
+        place.say(f"{quoted(name)} has another {listed(differ, last='and')}", "the two must have the same")
+
+
+def _measures_cohort(kpi: Kpi) -> bool:
+    return kpi.measure.shape == "named" and NAMED[kpi.measure.name or ""].cohort
 
 
 def _say_missing(shape: KpiShape, broken: set[Steps], place: Place) -> None:

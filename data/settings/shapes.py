@@ -146,6 +146,7 @@ class KpiShape(Shape):
     enter: str = "2 of 3 d"
     recovery: Any = None
     case_mix: list[str] = []
+    cohort: str | None = None
     by: list[list[str]] = []
     better: Literal["lower", "higher", "between"] | None = None
     green: Any = None

@@ -153,7 +153,7 @@
   }
 
   function drawTile(tile, size) {
-    const node = el("article", `tile ${size} ${tile.level}${tile.stale ? " stale" : ""}`);
+    const node = el("article", `tile ${size} ${tile.level}${tile.stale ? " stale" : ""}${tile.driver ? " driven" : ""}`);
     node.setAttribute("role", "listitem");
     node.dataset.kpi = tile.kpi;
     node.dataset.slice = JSON.stringify(tile.slice);
@@ -181,6 +181,7 @@
         tile.stale && (small || size === "m") ? "" : trend(tile.trend),
       ),
       el("div", "reason", tile.reason),
+      tile.driver ? el("div", "driver", tile.driver) : "",
       tile.remedy ? el("div", "remedy", el("b", "", "Do: "), tile.remedy) : "",
       cover,
     );
@@ -380,11 +381,11 @@
   }
 
   // Type is sized so that it fits; what is longer than usual gives way: the limit goes under its value, then the value
-  // shrinks; long reasons lose lines, and measures after them.
+  // shrinks; long reasons lose lines, then give way to the driver, which says more, and measures and drivers go after them.
   function fitTiles() {
     const wide = (tile) => tile.querySelector(".value").offsetWidth > tile.querySelector(".middle").clientWidth;
     const high = (tile) => tile.scrollHeight > tile.clientHeight + 1;
-    const steps = [["stack", wide], ["slim", wide], ["terse", high], ["mute", high], ["slim", high]];
+    const steps = [["stack", wide], ["slim", wide], ["terse", high], ["brief", high], ["mute", high], ["slim", high]];
     for (const tile of document.querySelectorAll(".tile")) {
       for (const [step, needed] of steps) if (needed(tile)) tile.classList.add(step);
     }

@@ -20,6 +20,7 @@ READING = {
     "false_discovery",
     "standing",
     "reversed",
+    "shared",
     "kpi", "title", "family", "slice", "value", "numerator", "denominator", "n", "unit", "window", "limits", "level", "health", "stale",
     "reason", "evidence", "since", "history", "trend", "pain", "drivers", "outlook", "remedies",
 }  # fmt: skip

@@ -53,7 +53,8 @@ def test_rows_re_aggregate_to_the_number(drawn, key):
 def test_it_says_where_limits_come_from(drawn):
     _, told = drawn.network.explain("k0", (), drawn.moment)
     assert told["limits_from"] == "kpi.k0"
-    assert {"formula", "rows", "rows_total", "limits_from", "health_reason", "evidence_method"} == set(told)
+    keys = {"formula", "rows", "rows_total", "limits_from", "health_reason", "evidence_method", "drivers", "mix_rate"}
+    assert keys == set(told)
 
 
 KPI = Kpi("k", "K", "speed", "repair_orders", Measure("share", "late"), "closed_at", 28, "lower", 0.05, 0.1)

@@ -25,7 +25,7 @@ OVERFLOWS = """() => [document.documentElement.scrollWidth - innerWidth, documen
 
 OVERLAPS = """() => {
     const lines = [...document.querySelectorAll(".tile")].map((tile) =>
-        [...tile.querySelectorAll(".title,.place,.value,.effect,.reason,.remedy")]
+        [...tile.querySelectorAll(".title,.place,.value,.effect,.reason,.driver,.remedy")]
             .map((node) => node.getBoundingClientRect()).filter((box) => box.height > 2));
     const cross = (a, b) => a.bottom > b.top + 2 && b.bottom > a.top + 2 && a.right > b.left + 2 && b.right > a.left + 2;
     return lines.flatMap((boxes) => boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) => cross(a, b)))).length;
@@ -156,7 +156,7 @@ def test_hostile_names_are_text(page, wall):
     assert page.locator("img").count() == 0
     tile = page.locator(".tile")
     assert json.loads(tile.get_attribute("data-slice")) == {"partner": HOSTILE}
-    assert tile.inner_text().count(HOSTILE) == 4
+    assert tile.inner_text().count(HOSTILE) == 5
     assert HOSTILE in text(page, "#network")
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from wall_boards import BOARDS, NOW, all_green, board, busy, feed, greens, pains, reading, unknowns
+from wall_boards import BOARDS, NOW, all_green, board, busy, driver, feed, greens, pains, reading, unknowns
 
 from analytics.board import as_json
 from analytics.kpi import Health, Level
@@ -45,6 +45,15 @@ def test_a_stale_tile_is_dated_by_the_feed_its_reason_names():
     silent = reading(1, stale=True, health=Health.LATE, reason="The partner is silent")
     tiles = wall_payload(board([named, silent], feeds=feeds))["tiles"]
     assert {tile["kpi"]: tile["data_at"] for tile in tiles} == {"late_repairs": "2026-11-24T10:03:10Z", "tat_p90": None}
+
+
+def test_a_tile_names_its_first_driver():
+    drivers = (driver("Aurora 6 Pro"), driver("Monday", "weekday", 0.2))
+    tiles = wall_payload(board([reading(0, drivers=drivers), reading(1, drivers=())]))["tiles"]
+    assert {tile["kpi"]: tile["driver"] for tile in tiles} == {
+        "late_repairs": "63 % of it: Aurora 6 Pro",
+        "tat_p90": None,
+    }
 
 
 def test_all_green_has_nothing_to_draw():

@@ -73,3 +73,16 @@ def test_measure(remedy, text):
 )
 def test_plural(noun, text):
     assert wording.plural(noun) == text
+
+
+@pytest.mark.parametrize(
+    ("where", "text"),
+    [
+        ({"product": "Aurora 6 Pro"}, "63 % of it: Aurora 6 Pro"),
+        ({"country": "FR"}, "63 % of it: Country FR"),
+        ({"weekday": "Monday"}, "63 % of it: Monday"),
+        ({"product": "Aurora 6 Pro", "partner": "Fixpoint Lyon"}, "63 % of it: Fixpoint Lyon, product Aurora 6 Pro"),
+    ],
+)
+def test_a_driver_in_short(where, text):
+    assert wording.driver({"where": where, "share": 0.632}) == text

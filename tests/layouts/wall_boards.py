@@ -97,6 +97,11 @@ FEEDS = (
 )
 
 
+def driver(value, dimension="product", share=0.63):
+    return {"where": {dimension: value}, "share": share, "low": share - 0.08, "high": min(share + 0.08, 1), "n": 120,
+            "rate": 0.2, "expected": 0.05, "text": f"63 % of the excess is associated with {dimension} {value}"}  # fmt: skip
+
+
 def reading(kpi=0, part=(("partner", "FixIt Berlin GmbH"),), level=Level.RED, **changes):
     key, title, unit, green, red, value, reason, remedy = KPIS[kpi % len(KPIS)]
     days = [
@@ -106,7 +111,7 @@ def reading(kpi=0, part=(("partner", "FixIt Berlin GmbH"),), level=Level.RED, **
         kpi=key, title=title, family="speed", slice=part, value=value, numerator=31, denominator=218, n=218, unit=unit,
         window=(NOW - timedelta(days=28), NOW), limits=Limits(green, red), level=level, health=Health.OK, stale=False,
         reason=reason, evidence=0.97, since=NOW - timedelta(days=3, hours=2), pain=16.4, history=tuple(days),
-        trend="worsening", remedies=(remedy,) if remedy else (),
+        trend="worsening", remedies=(remedy,) if remedy else (), drivers=(driver("Aurora 6 Pro"),) if kpi % 2 == 0 else (),
     )  # fmt: skip
     return replace(made, **changes)
 
@@ -202,7 +207,7 @@ def nothing():
 
 def hostile():
     part = (("partner", HOSTILE),)
-    bad = {"title": HOSTILE, "reason": HOSTILE, "remedies": (HOSTILE,), "unit": "<b>"}
+    bad = {"title": HOSTILE, "reason": HOSTILE, "remedies": (HOSTILE,), "unit": "<b>", "drivers": (driver(HOSTILE),)}
     return board(
         [reading(0, part, **bad), reading(1, part, Level.UNKNOWN, health=Health.DEAD, reason=HOSTILE)],
         feeds=(feed(HOSTILE, timedelta(1), "dead", HOSTILE),),
