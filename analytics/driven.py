@@ -59,14 +59,13 @@ def attach(
     moment: datetime,
     zone: ZoneInfo,
     kept: Kept | None = None,
+    most: int = MOST_READINGS,
 ) -> tuple[list[Reading], Counted]:
     """Add drivers to the most painful reds, and tell which of the customers hurt stand under several of them.
 
     `kept` remembers what was found for as long as the batch is the same.
     """
-    reds = sorted((r for r in readings if r.level is Level.RED), key=lambda r: (-r.pain, r.kpi, r.slice))[
-        :MOST_READINGS
-    ]
+    reds = sorted((r for r in readings if r.level is Level.RED), key=lambda r: (-r.pain, r.kpi, r.slice))[:most]
     known = (kept or Kept()).of((view.batch, moment.astimezone(zone).date()))
     missing = [r for r in reds if _identity(r) not in known]
     rows = behind(view, kpis, feeds, missing, moment, zone, pools=pooled(readings))

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from analytics.board import Board, rank
 from analytics.case_mix import mixes
 from analytics.deserved import FALSE_DISCOVERIES, deserved
-from analytics.driven import Kept, attach
+from analytics.driven import MOST_READINGS, Kept, attach
 from analytics.facts import MASTER
 from analytics.feeding import lack
 from analytics.figures import Figures, from_row, pool
@@ -102,6 +102,8 @@ class Judge:
     timezone: str
     archive: Archive = field(default_factory=Archive)
     false_discovery_rate: float = FALSE_DISCOVERIES
+    looks_into: int = MOST_READINGS
+    """For so many of the most painful reds drivers are looked for; a replay needs none."""
     kept: Kept = field(default_factory=Kept)
     progress: Callable[[int, int, str], None] = field(default=_unseen)
 
@@ -130,7 +132,9 @@ class Judge:
         # master data has no pulse: such a source is a feed only while it fails
         feeds = [f for f in feeds if f.error or f.fact not in MASTER]
         days = _days(previous, run.today)
-        readings, counted = attach(view, self.kpis, self.feeds, readings, run.moment, self.zone, self.kept)
+        readings, counted = attach(
+            view, self.kpis, self.feeds, readings, run.moment, self.zone, self.kept, self.looks_into
+        )
         readings = [replace(r, shared=counted.shared.get((r.kpi, r.slice))) for r in readings]
         ranked = rank(readings)
         return Board(

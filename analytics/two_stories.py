@@ -53,7 +53,7 @@ def _differ(closed: Reading, cohort: Reading, kpi: Kpi) -> bool:
     if closed.value is None or cohort.value is None or cohort.value <= closed.value:
         return False
     if closed.level is Level.GREEN and cohort.level in (Level.AMBER, Level.RED):
-        return True
+        return _beyond_green(cohort, kpi) >= SURE
     if closed.level in (Level.AMBER, Level.TURNING) and cohort.level is Level.RED:
         return (cohort.evidence or 0.0) >= SURE
     return False
@@ -76,4 +76,4 @@ def _sentence(closed: Reading, cohort: Reading) -> str:
 
 
 def _with(reading: Reading, said: str) -> Reading:
-    return reading if warning(reading) else replace(reading, reason=f"{reading.reason} {said}")
+    return replace(reading, reason=f"{reading.reason} {said}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -241,7 +242,7 @@ def backtest(session: Session, options: dict[str, Any], to: Reporter) -> int:
     """Replay days through judging, with what was known then, and say what would have been told."""
     moments = _evenings(session, options["from"], options["to"])
     planted = _truth(session, options["truth"])
-    judge = session.judge()
+    judge = replace(session.judge(), looks_into=0)
     log = Log({kpi.key: kpi for kpi in session.settings.kpis})
 
     def look(moment: datetime, previous: Past | None) -> Board:

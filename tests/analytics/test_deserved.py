@@ -107,13 +107,13 @@ def test_with_few_peers_a_slice_stands_for_itself():
 
 
 def test_of_many_figures_some_are_beyond_the_limit_by_chance():
-    """300 partners that are truly green (4 %), with 40 orders each: naive limits call some red, the board next to none."""
+    """1,000 partners that are truly green (3 %), with 40 orders each: naive limits call some red, the board next to none."""
     rng = np.random.default_rng(5)
-    parts = [(float(hits), 40) for hits in rng.binomial(40, 0.04, 300)]
+    parts = [(float(hits), 40) for hits in rng.binomial(40, 0.03, 1000)]
     naive = [hits for hits, n in parts if hits / n > 0.10]
     red = [r for r in judged(parts) if r.level is Level.RED]
     assert len(naive) >= 5
-    assert len(red) <= len(naive) / 4
+    assert len(red) <= 1
 
 
 def test_reds_are_the_largest_set_of_which_no_more_than_the_rate_are_green_in_truth():
