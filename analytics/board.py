@@ -120,6 +120,7 @@ def reading_json(reading: Reading) -> dict[str, Any]:
         "reversed": [
             {"day": r.day, "was": r.was.value, "now": r.now.value, "reason": r.reason} for r in reading.reversed
         ],
+        "change": reading.change,
         "shared": reading.shared,
     }
 

@@ -16,6 +16,7 @@ from analytics.kpi import SMALL, Health, Level
 from analytics.measure import ZONE, Scan, among, columns_of, counting, rows_of, slice_text
 from analytics.named import NAMED
 from analytics.verdict import limits_for
+from analytics.waiting import survival
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,12 +52,16 @@ _WORDS = {
 def explanation(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime) -> dict[str, Any]:
     """Give what `explain` adds to a reading; `rows` are at most 1,000 of the `rows_total` that it counts.
 
-    `drivers` are looked for whatever the level, as long as it is not green; `mix_rate` splits the change since the window before.
+    `drivers` are looked for whatever the level, as long as it is not green; `mix_rate` splits the change since the window before,
+    `change` is what the control chart of its days says, `survival` how long its rows wait, where they do.
     """
     slices = _slices(judge, view, kpi, reading, moment)
     rows, total = _rows(judge, view, kpi, slices, tuple(name for name, _ in reading.slice), moment)
     _, origin = limits_for(kpi, reading.slice, view.master)
+    change = judge.charts.charted(view, [kpi], judge.feeds, [reading], moment, judge.zone)
     return {
+        "change": change[reading.kpi, reading.slice],
+        "survival": survival(judge, view, kpi, reading, moment),
         "formula": formula(kpi),
         "rows": rows,
         "rows_total": total,

@@ -182,7 +182,7 @@ class Archive:
                 points[identity] = (*kept[1][:-1], current[identity])
             else:
                 wanted[reading.kpi, frozenset(dict(reading.slice))].append(reading.slice)
-        for scan in _shared(kpis):
+        for scan in shared(kpis):
             drawn_by = tuple(by for by in scan.groupings if any(wanted[kpi.key, frozenset(by)] for kpi in scan.kpis))
             if not drawn_by:
                 continue
@@ -194,7 +194,7 @@ class Archive:
         return Past(points, named, moment, zone)
 
 
-def _shared(kpis: Sequence[Kpi]) -> list[Scan]:
+def shared(kpis: Sequence[Kpi]) -> list[Scan]:
     """Sort KPIs into the scans that answer their histories: what adds up over days together, quantiles together."""
     groups: dict[tuple[Scan, bool, float], list[Kpi]] = defaultdict(list)
     for scan in scans(kpis):
@@ -216,10 +216,40 @@ def _points(
     moment: datetime,
     zone: ZoneInfo,
 ) -> dict[tuple[str, Slice], Points]:
-    days = [moment.astimezone(zone).date() - timedelta(days=back) for back in reversed(range(DAYS))]
+    days = last_days(moment, zone, DAYS)
+    named = [day.isoformat() for day in days]
+    return {
+        (kpi.key, slice_): tuple(
+            (day, from_row(kpi, each, slice_, []).value) for day, each in zip(named, sums, strict=True)
+        )
+        for kpi, slice_, sums in sums_of(view, scan, wanted, sources, days, zone)
+    }
+
+
+def last_days(moment: datetime, zone: ZoneInfo, count: int) -> list[date]:
+    """Give the last local days up to and including the moment's own, oldest first."""
+    return [moment.astimezone(zone).date() - timedelta(days=back) for back in reversed(range(count))]
+
+
+def sums_of(
+    view: View,
+    scan: Scan,
+    wanted: Wanted,
+    sources: tuple[str, ...],
+    days: Sequence[date],
+    zone: ZoneInfo,
+    *,
+    ripe: bool = True,
+    beyond: bool = False,
+) -> Iterator[tuple[Kpi, Slice, list[dict[str, Any]]]]:
+    """Give, per KPI and slice wanted, the aggregates of the window that ended on each day (see `measure.figures`).
+
+    `ripe` takes those of its rows that had matured by then, else those that have by now. `beyond` counts those beyond each
+    limit too.
+    """
     table = view.fact(scan.fact, scan.columns)
     zones = {"": zone} | ({name: ZoneInfo(name) for name in view.zones()} if ZONE in table.columns else {})
-    windows = {name: [_window(day, scan, local) for day in days] for name, local in zones.items()}
+    windows = {name: [_window(day, scan, local, ripe=ripe) for day in days] for name, local in zones.items()}
     parts = _Parts(windows, apart=_adds_up(scan.kpis[0]))
     calendar = view.put(
         "days_of_histories",
@@ -235,24 +265,20 @@ def _points(
         for slice_ in dict.fromkeys(each for kpi in scan.kpis for each in wanted[kpi.key, frozenset(by)])
     ]
     rows = view.ask(
-        ("history", scan, sources),
-        lambda sight: _daily(scan, table, calendar, sources, sight),
+        ("history", scan, sources, beyond),
+        lambda sight: _daily(scan, table, calendar, sources, sight, beyond=beyond),
         times,
         texts,
     )
-    named = [day.isoformat() for day in days]
-    return {
-        (kpi.key, slice_): tuple(zip(named, values, strict=True))
-        for kpi, slice_, values in _windows(scan, rows, parts, wanted)
-    }
+    yield from _windows(scan, rows, parts, wanted, len(days))
 
 
-def _window(day: date, scan: Scan, zone: ZoneInfo) -> tuple[datetime, datetime]:
+def _window(day: date, scan: Scan, zone: ZoneInfo, *, ripe: bool) -> tuple[datetime, datetime]:
     """Give the window that ended on a day, as the warehouse keeps times; of its rows, those that had matured by then."""
     start, end = window(datetime(day.year, day.month, day.day, 12, tzinfo=zone), scan.window_days, zone)
-    matures = timedelta(days=scan.kpis[0].matures_days)
-    ripe = end - matures + timedelta(microseconds=1) if matures else end
-    return _bare(start), max(_bare(ripe), _bare(start))
+    matures = timedelta(days=scan.kpis[0].matures_days if ripe else 0.0)
+    last = end - matures + timedelta(microseconds=1) if matures else end
+    return _bare(start), max(_bare(last), _bare(start))
 
 
 class _Parts:
@@ -282,10 +308,10 @@ class _Parts:
 
 
 def _windows(
-    scan: Scan, rows: pd.DataFrame, parts: _Parts, wanted: Wanted
-) -> Iterator[tuple[Kpi, Slice, list[float | None]]]:
-    """Give, per KPI and slice wanted, the figure of each window, added up from its parts."""
-    spans = [parts.of(day) for day in range(DAYS)]
+    scan: Scan, rows: pd.DataFrame, parts: _Parts, wanted: Wanted, days: int
+) -> Iterator[tuple[Kpi, Slice, list[dict[str, Any]]]]:
+    """Give, per KPI and slice wanted, the aggregates of each window, added up from its parts."""
+    spans = [parts.of(day) for day in range(days)]
     for number, by in enumerate(scan.groupings):
         own = rows[rows[GROUPING] == number]
         named = slices(own, by)
@@ -301,8 +327,7 @@ def _windows(
                 grid[places] = own[name].to_numpy(dtype=float, na_value=np.nan)
                 sums[name.removeprefix(f"k{position}_")] = [_total(grid[:, span]) for span in spans]
             for slice_ in drawn:
-                figures_ = [{name: each[d][line[slice_]] for name, each in sums.items()} for d in range(DAYS)]
-                yield kpi, slice_, [from_row(kpi, each, slice_, []).value for each in figures_]
+                yield kpi, slice_, [{name: each[d][line[slice_]] for name, each in sums.items()} for d in range(days)]
 
 
 def _total(part: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -315,14 +340,17 @@ def _bare(at: datetime | None) -> datetime:
     return datetime(1, 1, 1) if at is None else at.astimezone(UTC).replace(tzinfo=None)  # noqa: DTZ001
 
 
-def _daily(scan: Scan, facts: ir.Table, calendar: ir.Table, sources: Sequence[str], sight: Sight) -> ir.Table:
+def _daily(
+    scan: Scan, facts: ir.Table, calendar: ir.Table, sources: Sequence[str], sight: Sight, *, beyond: bool
+) -> ir.Table:
     """Build the figures per slice and part of time: a row belongs to every part that holds it."""
     day, moments = facts[scan.day], sight.moments
     rows = rows_of(scan, facts.filter(day < moments["to"], day >= moments["from"]), sources, sight, windowed=False)
     rows = _placed(rows, calendar, scan.day)
 
     def wanted(kpi: Kpi, rows: ir.Table) -> dict[str, Aggregate]:
-        return {n: each for n, each in figures(kpi, rows).items() if not n.startswith(("over", "under", "sd", "rows"))}
+        left_out = ("sd", "rows") if beyond else ("over", "under", "sd", "rows")
+        return {n: each for n, each in figures(kpi, rows).items() if not n.startswith(left_out)}
 
     def drawn(found: ir.Table, by: tuple[str, ...]) -> ir.Table:
         return found.filter(among(found, by, sight))

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from analytics.board import Board, rank
 from analytics.case_mix import mixes
+from analytics.charts import Charts
 from analytics.deserved import FALSE_DISCOVERIES, deserved
 from analytics.driven import MOST_READINGS, Kept, attach
 from analytics.facts import MASTER
@@ -23,6 +24,7 @@ from analytics.measure import GROUPING, Scan, aggregate, edges, groupings, kinds
 from analytics.named import NAMED
 from analytics.pain import aged
 from analytics.persistence import DRAWN, KEPT, settled
+from analytics.two_stories import warned
 from analytics.verdict import judge, limits_for
 
 if TYPE_CHECKING:
@@ -103,8 +105,9 @@ class Judge:
     archive: Archive = field(default_factory=Archive)
     false_discovery_rate: float = FALSE_DISCOVERIES
     looks_into: int = MOST_READINGS
-    """For so many of the most painful reds drivers are looked for; a replay needs none."""
+    """For so many of the most painful reds drivers are looked for, and what is drawn is charted; a replay needs neither."""
     kept: Kept = field(default_factory=Kept)
+    charts: Charts = field(default_factory=Charts)
     progress: Callable[[int, int, str], None] = field(default=_unseen)
 
     @property
@@ -135,7 +138,14 @@ class Judge:
         readings, counted = attach(
             view, self.kpis, self.feeds, readings, run.moment, self.zone, self.kept, self.looks_into
         )
-        readings = [replace(r, shared=counted.shared.get((r.kpi, r.slice))) for r in readings]
+        drawn = [r for r in readings if r.level in DRAWN] if self.looks_into else []
+        change = self.charts.charted(view, self.kpis, self.feeds, drawn, run.moment, self.zone)
+        readings = [
+            replace(r, shared=counted.shared.get((r.kpi, r.slice)), change=change.get((r.kpi, r.slice)))
+            if r.level in DRAWN
+            else r
+            for r in warned(readings, {kpi.key: kpi for kpi in self.kpis})
+        ]
         ranked = rank(readings)
         return Board(
             run.moment, version, view.batch, self.network, self.timezone, tuple(feeds), ranked, days, counted.customers

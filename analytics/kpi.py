@@ -208,6 +208,8 @@ class Reading:
     false_discovery: float | None = None
     standing: Standing | None = None
     reversed: tuple[Reversal, ...] = ()
+    change: Mapping[str, Any] | None = None
+    """What a control chart of the days says: "variation" (improving, worsening, common cause), "assurance", its last point."""
     shared: Mapping[str, Any] | None = None
     """Which more painful reading holds most of the same orders, and the share that stands there: nobody is counted twice."""
 

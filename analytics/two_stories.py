@@ -76,4 +76,4 @@ def _sentence(closed: Reading, cohort: Reading) -> str:
 
 
 def _with(reading: Reading, said: str) -> Reading:
-    return replace(reading, reason=f"{reading.reason} {said}")
+    return reading if warning(reading) else replace(reading, reason=f"{reading.reason} {said}")

@@ -163,7 +163,7 @@ def explain(session: Session, options: dict[str, Any], to: Reporter) -> int:
     (key,) = _known_kpis(session, [options["kpi"]])
     kpi = next(kpi for kpi in session.settings.kpis if kpi.key == key)
     slice_ = tuple(sorted(_pair(text) for text in options["slice"]))
-    judge = session.judge()
+    judge = replace(session.judge(), looks_into=0)  # what the others are driven by is not asked
     moment = parse_moment(options["as_of"], session) or session.clock()
     newest = session.store.newest() if options["as_of"] is None else None
     with session.warehouse.reader(session.names, moment, timezone=session.settings.timezone) as view:
@@ -178,6 +178,9 @@ def explain(session: Session, options: dict[str, Any], to: Reporter) -> int:
     to.out(f"{reading.title}, {place(slice_)}: {reading.level.value}. {reading.reason}")
     for name in ("formula", "limits_from", "health_reason", "evidence_method"):
         to.out(f"{name.replace('_', ' ')}: {document[name]}")
+    for line in _change(document["change"]), _survival(document["survival"]):
+        if line:
+            to.out(line)
     for driver in document["drivers"]:
         to.out(f"driver: {driver['text']}; {driver['n']:,} rows")
     if document["mix_rate"]:
@@ -186,6 +189,22 @@ def explain(session: Session, options: dict[str, Any], to: Reporter) -> int:
     columns = list(document["rows"][0]) if document["rows"] else ["key"]
     to.table(f"Rows behind it ({document['rows_total']} in all)", columns, rows)
     return DONE
+
+
+def _change(change: dict[str, Any] | None) -> str:
+    if change is None:
+        return ""
+    why = f" ({change['signals']} since {change['since']})" if change["signals"] and change["since"] else ""
+    usual = f"; by its usual days it {change['assurance']} the green limit" if change["assurance"] else ""
+    return f"change: {change['variation']}{why}{usual}"
+
+
+def _survival(survival: dict[str, Any] | None) -> str:
+    if survival is None:
+        return ""
+    known = [(name, survival[name]) for name in ("closed_only", "kaplan_meier") if survival[name] is not None]
+    said = [f"{name.replace('_', ' ')} {figure(value)} h" for name, value in known]
+    return "waiting: " + ", ".join([*said, f"{survival['still_open']:,} still open"])
 
 
 def _pair(text: str) -> tuple[str, str]:

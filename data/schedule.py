@@ -61,7 +61,7 @@ class Engine:
     def __post_init__(self) -> None:
         self._loader = self.session.loader()
         self._judge = self.session.judge()
-        self._judge.archive.fresh_for = REWORKED_EVERY
+        self._judge.archive.fresh_for = self._judge.charts.fresh_for = REWORKED_EVERY
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._document = self._last_document()

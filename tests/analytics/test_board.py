@@ -21,6 +21,7 @@ READING = {
     "standing",
     "reversed",
     "shared",
+    "change",
     "kpi", "title", "family", "slice", "value", "numerator", "denominator", "n", "unit", "window", "limits", "level", "health", "stale",
     "reason", "evidence", "since", "history", "trend", "pain", "drivers", "outlook", "remedies",
 }  # fmt: skip

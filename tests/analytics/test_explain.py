@@ -53,7 +53,18 @@ def test_rows_re_aggregate_to_the_number(drawn, key):
 def test_it_says_where_limits_come_from(drawn):
     _, told = drawn.network.explain("k0", (), drawn.moment)
     assert told["limits_from"] == "kpi.k0"
-    keys = {"formula", "rows", "rows_total", "limits_from", "health_reason", "evidence_method", "drivers", "mix_rate"}
+    keys = {
+        "formula",
+        "rows",
+        "rows_total",
+        "limits_from",
+        "health_reason",
+        "evidence_method",
+        "drivers",
+        "mix_rate",
+        "change",
+        "survival",
+    }
     assert keys == set(told)
 
 

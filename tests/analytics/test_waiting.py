@@ -200,6 +200,17 @@ def test_other_kpis_have_no_survival(network):
     assert told(network, "tat_median", partner("Cherry"))[1] is None
 
 
+@pytest.mark.parametrize(("keys", "known"), [(("tat_cohort_p90",), True), (("tat_p90",), False)])
+def test_without_the_other_one_of_a_pair(network, keys, known):
+    """A cohort stands by itself, as the time in customs does; a figure of the closed ones alone has none then."""
+    judge, moment = network.judge(*keys), network.now
+    with network.warehouse.reader(network.names, moment, timezone=network.settings.timezone) as view:
+        reading = next(r for r in judge.board(view, moment, 1).readings if r.slice == partner("Cherry"))
+        found = survival(judge, view, judge.kpis[0], reading, moment)
+    assert (found is not None) == known
+    assert found is None or (found["closed_only"], found["kaplan_meier"]) == (None, 492)
+
+
 def test_of_the_whole_network(network):
     reading, found = told(network, "tat_cohort_p90", ())
     assert found["kaplan_meier"] == reading.value

@@ -1,0 +1,175 @@
+"""Change: a control chart of the daily figures behind what is drawn, and what it says of variation and of meeting the limit.
+
+The rules are those of the NHS's "Making data count": a signal is special cause, and a limit is met, missed, or now this now that.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analytics.figures import q_of
+from analytics.history import is_state, last_days, shared, sums_of
+from analytics.kpi import SMALL
+from analytics.measure import edges
+from analytics.opening import public_holidays
+from analytics.statistics.change import HELD_OUT, Latest, latest_counts, latest_means, latest_shares
+from analytics.statistics.season import calendar
+from analytics.statistics.signals import in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime
+    from zoneinfo import ZoneInfo
+
+    from analytics.history import Wanted
+    from analytics.judge import FeedRule, View
+    from analytics.kpi import Bound, Kpi, Reading, Slice
+    from analytics.master import Master
+    from analytics.statistics.season import Calendar
+    from analytics.statistics.signals import Better
+
+Identity = tuple[str, "Slice"]
+BASELINE = 60
+"""Days that the limits of a chart are learned from, before those that it judges."""
+
+
+@dataclass
+class Charts:
+    """Keeps what charts said for a while: they move once a day, and cost as much as the figures of the day."""
+
+    fresh_for: timedelta = timedelta(0)
+    _kept: dict[Identity, tuple[datetime, date, dict[str, Any] | None]] = field(default_factory=dict)
+
+    def charted(
+        self,
+        view: View,
+        kpis: Sequence[Kpi],
+        feeds: Sequence[FeedRule],
+        drawn: Sequence[Reading],
+        moment: datetime,
+        zone: ZoneInfo,
+    ) -> Mapping[Identity, dict[str, Any] | None]:
+        """Give the chart of each reading as JSON (see `Reading.change`), None where its days are not known.
+
+        States and measures that are functions have no daily figures; quantiles are charted as the share of rows beyond green.
+        """
+        named = {kpi.key: kpi for kpi in kpis}
+        today = moment.astimezone(zone).date()
+        wanted: Wanted = defaultdict(list)
+        limits = {(r.kpi, r.slice): r for r in drawn}
+        for reading in drawn:
+            kept = self._kept.get((reading.kpi, reading.slice))
+            known = kept is not None and kept[1] == today and moment - kept[0] < self.fresh_for
+            if not known and not is_state(named[reading.kpi]) and SMALL not in dict(reading.slice).values():
+                wanted[reading.kpi, frozenset(dict(reading.slice))].append(reading.slice)
+        days = last_days(moment, zone, BASELINE + HELD_OUT)
+        for scan in shared(kpis):
+            by_drawn = tuple(by for by in scan.groupings if any(wanted[kpi.key, frozenset(by)] for kpi in scan.kpis))
+            if not by_drawn or scan.window_days is None:
+                continue
+            sources = tuple(f.name for f in feeds if f.fact == scan.fact)
+            daily = replace(scan, groupings=by_drawn, window_days=1)
+            series: dict[str, list[tuple[Slice, list[dict[str, Any]]]]] = defaultdict(list)
+            for kpi, slice_, sums in sums_of(view, daily, wanted, sources, days, zone, ripe=False, beyond=True):
+                series[kpi.key].append((slice_, sums))
+            for key, found in series.items():
+                own = [(limits[key, slice_], sums) for slice_, sums in found]
+                for reading, chart in zip([r for r, _ in own], _read(named[key], own, days, view.master), strict=True):
+                    self._kept[key, reading.slice] = (moment, today, chart)
+        return {identity: self._kept[identity][2] if identity in self._kept else None for identity in limits}
+
+
+def _read(
+    kpi: Kpi, series: Sequence[tuple[Reading, list[dict[str, Any]]]], days: Sequence[date], master: Master
+) -> list[dict[str, Any] | None]:
+    """Chart the series of one KPI together; the last day is left out, for it is not over."""
+    over = days[:-1]
+    season = calendar(over, np.array([_holidays(reading, over, master) for reading, _ in series]))
+    latest = _latest(kpi, series, len(over), season)
+    if latest is None:
+        return [None] * len(series)
+    return [_chart(kpi, reading, _only(latest, i), over) for i, (reading, _) in enumerate(series)]
+
+
+def _latest(
+    kpi: Kpi, series: Sequence[tuple[Reading, list[dict[str, Any]]]], over: int, season: Calendar
+) -> Latest | None:
+    """Give the last points of the chart that fits the KPI's shape; None where none does."""
+
+    def column(*names: str) -> Any:
+        """Take one aggregate of all series, or another one of each."""
+        each = names if len(names) > 1 else names * len(series)
+        days = [[day.get(name) for day in sums[:over]] for name, (_, sums) in zip(each, series, strict=True)]
+        return np.array(days, dtype=float)
+
+    shape, window = kpi.measure.shape, kpi.window_days
+    if shape == "share":
+        return latest_shares(column("num"), column("n"), season, window=window)
+    if shape == "count":
+        return latest_counts(column("num"), 1.0, season, window=window)
+    if shape == "quantile" and kpi.better != "between":
+        side, bounds = "over" if kpi.better == "lower" else "under", edges(kpi)
+        beyond = column(*(f"{side}{bounds.index(_one_bound(reading.limits.green))}" for reading, _ in series))
+        return latest_shares(beyond, column("n"), season, window=window)
+    if shape == "sum":
+        return latest_means(column("num"), season, window=window)
+    if shape in ("mean", "ratio"):
+        below = column("n" if shape == "mean" else "den")
+        daily = np.divide(column("num"), below, out=np.full(below.shape, np.nan), where=below > 0)
+        return latest_means(daily, season, window=window)
+    return None
+
+
+def _one_bound(bound: Bound) -> float:
+    assert not isinstance(bound, tuple)  # noqa: S101  # only a band has two
+    return bound
+
+
+def _holidays(reading: Reading, days: Sequence[date], master: Master) -> list[bool]:
+    """Tell which days are public holidays where a slice lies; of one that lies nowhere in particular nothing is known."""
+    country = dict(master.inherited(reading.slice)).get("country")
+    if country is None:
+        return [False] * len(days)
+    known = public_holidays(country, None, tuple(sorted({day.year for day in days})))
+    return [day in known for day in days]
+
+
+def _chart(kpi: Kpi, reading: Reading, one: Latest, days: Sequence[date]) -> dict[str, Any] | None:
+    """Give one chart's last point as JSON."""
+    if not bool(one.judged):
+        return None
+    aim, better = _aim(kpi, reading)
+    return {
+        "variation": one.variation(better, aim if better == "between" else None)[()],
+        "assurance": one.assurance(aim, better)[()],
+        "signals": in_words(int(one.signals)) or None,
+        "since": days[int(one.since)].isoformat() if int(one.since) >= 0 else None,
+        "chart": str(one.chart),
+        "of": "rows beyond the green limit" if kpi.measure.shape == "quantile" else None,
+        "day": days[int(one.day)].isoformat(),
+        **{name: _plain(getattr(one, name)) for name in ("value", "centre", "lower", "upper")},
+    }
+
+
+def _aim(kpi: Kpi, reading: Reading) -> tuple[Any, Better]:
+    """Give what the charted figure has to meet, and on which side: the green limit, of counts and sums per day."""
+    if kpi.measure.shape == "quantile":
+        return (1 - q_of(kpi) if kpi.better == "lower" else q_of(kpi)), "lower"
+    green = reading.limits.green
+    days = float(kpi.window_days or 1) if kpi.measure.shape in ("count", "sum") else 1.0
+    return (tuple(each / days for each in green) if isinstance(green, tuple) else green / days), kpi.better
+
+
+def _only(latest: Latest, i: int) -> Latest:
+    return Latest(
+        **{name: np.asarray(getattr(latest, name))[i : i + 1].reshape(()) for name in Latest.__dataclass_fields__}
+    )
+
+
+def _plain(number: Any) -> float | None:
+    return float(number) if np.isfinite(number) else None
