@@ -37,6 +37,7 @@ TABLES = {
     "[warehouse]": shapes.Warehouse,
     "[store]": shapes.Store,
     "[kpis]": shapes.Kpis,
+    "[judging]": shapes.Judging,
     "[web]": shapes.Web,
     "[mail]": shapes.MailShape,
     "[[source]]": shapes.SourceShape,

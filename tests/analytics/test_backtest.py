@@ -1,0 +1,110 @@
+"""The scores of a replay, worked out by hand on Boards made by hand."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from analytics.backtest import Log, Planted, replay
+from analytics.board import Board
+from analytics.figures import Figures
+from analytics.health import FINE
+from analytics.kpi import Kpi, Measure
+from analytics.verdict import judge
+
+LATE = Kpi("late", "Late", "speed", "repair_orders", Measure("share", column="late"), "closed_at", 28, "lower", 0.05, 0.10,
+           unit="%", by=(("partner",),))  # fmt: skip
+START = datetime(2026, 6, 1, 22, tzinfo=UTC)
+
+
+def board(day, **values):
+    readings = tuple(
+        judge(LATE, Figures((("partner", name),), n, n, v, v * n, n), FINE, (None, START))
+        for name, (v, n) in values.items()
+    )
+    return Board(START + timedelta(days=day), day, 1, "N", "UTC", (), readings)
+
+
+def planted(**more):
+    entry = {"id": "1", "kind": "surge", "kpis": ["late"], "slice": {"partner": "A"}, "from": "2026-06-03T00:00:00Z", "to": None,
+             "size": 8, "echoes": [], "decoy": False}  # fmt: skip
+    return Planted.of(entry | more)
+
+
+def log(*days):
+    made = Log({"late": LATE})
+    for number, values in enumerate(days):
+        made.add(board(number, **values))
+    return made
+
+
+BIG, SMALL = 400, 40
+DAYS = (
+    {"A": (0.02, BIG), "B": (0.02, SMALL)},
+    {"A": (0.02, BIG), "B": (0.125, SMALL)},  # chance: naive limits call B red, with 65 % evidence it is amber
+    {"A": (0.105, BIG), "B": (0.02, SMALL)},  # A's trouble begins: naive at once, by evidence a day later
+    {"A": (0.20, BIG), "B": (0.02, SMALL)},
+)
+
+
+def test_scores_by_hand():
+    scores = log(*DAYS).scores([planted()])
+    assert scores["naive"] == {
+        "state_changes_per_pair_month": pytest.approx(30 * 3 / 6),  # B in and out, A in; two pairs over three days
+        "false_reds_per_1000": pytest.approx(1000 * 1 / 6),  # B's four days, A's two before its trouble
+        "green_partner_kpi_days": 6,
+        "troubles": 1,
+        "found": 1,
+        "median_days": pytest.approx(22 / 24 + 0),  # begun at midnight, told at 22:00 of the day
+    }
+    assert scores["judged"] == {
+        "state_changes_per_pair_month": pytest.approx(30 * 1 / 6),
+        "false_reds_per_1000": 0,
+        "green_partner_kpi_days": 6,
+        "troubles": 1,
+        "found": 1,
+        "median_days": pytest.approx(1 + 22 / 24),
+    }
+    (size,) = scores["by_size"]
+    assert (size["size"], size["median_loss_days"]) == (8, pytest.approx(1))
+
+
+def test_a_partner_that_is_never_green_is_no_false_red():
+    days = [{"A": (0.07, BIG)}, {"A": (0.15, BIG)}, {"A": (0.07, BIG)}]
+    assert log(*days).scores([planted(slice={"partner": "X"})])["naive"]["green_partner_kpi_days"] == 0
+
+
+def test_a_trouble_counts_only_from_where_its_slice_was_not_red_before():
+    days = [{"A": (0.2, BIG)}] * 4
+    (one,) = log(*days).scores([planted()])["troubles"]
+    assert (one["seen"], one["judged"], one["naive"]) == (True, None, None)
+
+
+def test_a_trouble_that_began_before_the_replay_is_not_counted():
+    scores = log(*DAYS).scores([planted(**{"from": "2026-05-01T00:00:00Z"})])
+    assert scores["judged"]["troubles"] == 0
+
+
+def test_without_a_truth_only_changes_are_scored():
+    assert set(log(*DAYS).scores()["judged"]) == {"state_changes_per_pair_month"}
+
+
+def test_episodes_are_unbroken_runs_of_red_days():
+    days = [{"A": (v, BIG)} for v in (0.2, 0.2, 0.02, 0.2)]
+    first, second = log(*days).episodes()
+    assert (first["from"], first["to"], first["days"]) == ("2026-06-01T22:00:00Z", "2026-06-03T22:00:00Z", 2)
+    assert (second["from"], second["to"], second["days"]) == ("2026-06-04T22:00:00Z", None, 1)
+    assert first["slice"] == {"partner": "A"}
+    assert first["pain"] == pytest.approx(0.15 * BIG)
+
+
+def test_each_board_is_what_the_next_one_goes_on_from():
+    seen = []
+
+    def look(moment, previous):
+        seen.append(None if previous is None else {identity: b.level.value for identity, b in previous.items()})
+        return board((moment - START).days, **DAYS[(moment - START).days])
+
+    boards = list(replay(look, [START + timedelta(days=n) for n in range(3)]))
+    assert len(boards) == 3
+    identity = ("late", (("partner", "A"),))
+    assert [each and each[identity] for each in seen] == [None, "green", "green"]
