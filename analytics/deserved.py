@@ -6,8 +6,10 @@ never gets a better level.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +17,7 @@ import numpy as np
 from analytics.case_mix import ENOUGH
 from analytics.integrity import advised
 from analytics.kpi import SMALL, Health, Level
-from analytics.statistics.rates import PEERS, count_prior, mean_prior, share_prior
+from analytics.statistics.rates import PEERS, STRENGTH, count_prior, mean_prior, share_prior
 from analytics.verdict import level_of
 from analytics.wording import value_and_limit
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 FALSE_DISCOVERIES = 0.1
 """The share of reds that may be chance, if the settings don't say."""
-SURE = 0.95
+SURE = 0.9
 """With less certainty that it misses the green limit nothing is red."""
 _JUDGED = (Level.RED, Level.AMBER, Level.GREEN)
 
@@ -48,17 +50,21 @@ def deserved(
     posterior probability). `mixed` gives the case-mix of the reds whose KPI says so.
     """
     mixed = mixed or {}
-    among = _among_peers(readings, kpis, master)
-    judged = np.array([r.level in _JUDGED for r in readings], dtype=bool)
-    false = _false_discoveries(readings, np.where(judged, 1 - among, np.nan))
-    return [
+    # sums of floats, and who comes first among equals, depend on the order; the warehouse gives slices in any
+    order = sorted(range(len(readings)), key=lambda at: (readings[at].kpi, readings[at].slice))
+    ordered = [readings[at] for at in order]
+    among = _among_peers(ordered, kpis, master)
+    judged = np.array([r.level in _JUDGED for r in ordered], dtype=bool)
+    false = _false_discoveries(ordered, np.where(judged, 1 - among, np.nan))
+    weighed = [
         _weighed(r, kpis[r.kpi], _known(peers), _known(chance), rate, mixed.get((r.kpi, r.slice)))
-        for r, peers, chance in zip(readings, among, false, strict=True)
+        for r, peers, chance in zip(ordered, among.tolist(), false.tolist(), strict=True)
     ]
+    return [each for _, each in sorted(zip(order, weighed, strict=True), key=itemgetter(0))]
 
 
-def _known(number: Any) -> float | None:
-    return None if np.isnan(number) else float(number)
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else number
 
 
 def _among_peers(readings: Sequence[Reading], kpis: Mapping[str, Kpi], master: Master) -> Any:
@@ -89,8 +95,12 @@ def _beyond(members: Sequence[Reading]) -> Any:
     hits, n, limit, spread = (np.array([getattr(t, name) for t in trials], dtype=float) for name in names)
     if trials[0].kind == "mean":
         above = mean_prior(hits, spread, n).above(hits, spread / np.sqrt(n), limit)
+    elif trials[0].kind == "count":
+        above = count_prior(hits, n).above(hits, n, limit)
     else:
-        above = (share_prior if trials[0].kind == "share" else count_prior)(hits, n).above(hits, n, limit)
+        # the peers weigh so many rows at most, of whatever share of them is drawn
+        rows = np.array([t.n if t.rows is None else t.rows for t in trials], dtype=float)
+        above = share_prior(hits, n, STRENGTH * float(n.sum() / rows.sum())).above(hits, n, limit)
     return np.where([t.above for t in trials], above, 1 - above)
 
 
@@ -110,7 +120,8 @@ def _false_discoveries(readings: Sequence[Reading], doubt: Any) -> Any:
 def _weighed(
     reading: Reading, kpi: Kpi, among: float | None, false: float | None, rate: float, mix: Mix | None
 ) -> Reading:
-    reading = replace(reading, among_peers=among, false_discovery=false)
+    if among is not None or false is not None:
+        reading = replace(reading, among_peers=among, false_discovery=false)
     if reading.level is not Level.RED:
         return reading
     if mix is not None and mix.n >= ENOUGH * reading.n and level_of(kpi, mix.share, reading.limits) is not Level.RED:

@@ -37,6 +37,7 @@ _METHODS = {
     "quantile": "beta posterior of the share of rows beyond the limit",
     "count": "1 beyond the limit, else 0",
     "sum": "1 beyond the limit, else 0",
+    "odds": "beta posterior of the share of the one kind among both (Jeffreys' prior)",
     "limit": "1 beyond the limit, else 0",
 }
 _WORDS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ class Figures:
     under: tuple[tuple[float, float], ...] = ()
 
 
-_PROOFS = {"share": "ratio", "mean": "mean", "quantile": "quantile", "limit": "sum"}
+_PROOFS = {"share": "ratio", "mean": "mean", "quantile": "quantile", "limit": "sum", "odds": "odds"}
 
 
 def shape_of(kpi: Kpi) -> str:
@@ -48,6 +49,18 @@ def is_proportion(kpi: Kpi, f: Figures) -> bool:
     if shape_of(kpi) != "ratio" or f.numerator is None or f.denominator is None:
         return False
     return 0 <= f.numerator <= f.denominator and f.denominator > 0
+
+
+def draws(kpi: Kpi, f: Figures, edge: float) -> tuple[float, float, float] | None:
+    """Give a figure as (hits, of n, the share that the limit is): of shares as they are, of odds a : b as a of a + b."""
+    if f.numerator is None or f.denominator is None:
+        return None
+    if is_proportion(kpi, f):
+        return f.numerator, f.denominator, edge
+    if shape_of(kpi) != "odds":
+        return None
+    beside = NAMED[kpi.measure.name or ""].beside
+    return f.numerator, f.numerator + beside * f.denominator, edge / (edge + beside)
 
 
 def sides(kpi: Kpi, bound: Bound) -> tuple[float | None, float | None]:
@@ -149,4 +162,4 @@ def _number(value: Any) -> float | None:
     if value is None:
         return None
     number = float(value)
-    return None if np.isnan(number) else number
+    return None if math.isnan(number) else number

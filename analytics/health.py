@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas as pd
 
 from analytics.kpi import Feed, FeedState, Health
 from analytics.wording import span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    import pandas as pd
     from numpy.typing import NDArray
 
 LOOK_BACK = timedelta(days=400)
@@ -82,13 +82,27 @@ def silences(pulses: pd.DataFrame, watermarks: Mapping[str, datetime], timezone:
     less than two weeks). Its longest gap so far is its usual one.
     """
     found: dict[tuple[str, str], State] = {}
-    for names, rows in pulses.groupby(["source", "partner"], sort=False):
-        source, partner = map(str, names)
+    for source, partner, hours in _heard(pulses):
         watermark = watermarks.get(source)
         if watermark is not None:
-            hours = np.unique(rows["hour"].to_numpy("datetime64[h]").astype("int64"))
             found[source, partner] = _silence(partner, hours, watermark, timezone)
     return found
+
+
+def _heard(pulses: pd.DataFrame) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
+    """Give the hours of each partner of each source, sorted, each once: sorting all at once is far quicker than grouping."""
+    (source, sources), (partner, partners) = (pd.factorize(pulses[name]) for name in ("source", "partner"))
+    whose = source * len(partners) + partner
+    hours = pulses["hour"].to_numpy("datetime64[h]").astype("int64")
+    order = np.lexsort((hours, whose))
+    whose, hours = whose[order], hours[order]
+    begins = np.diff(whose, prepend=-1) != 0
+    once = begins | (np.diff(hours, prepend=0) != 0)
+    whose, hours, begins = whose[once], hours[once], begins[once]
+    first = np.flatnonzero(begins)
+    for start, end in zip(first, [*first[1:], len(hours)], strict=True) if len(first) else ():
+        at = divmod(int(whose[start]), len(partners))
+        yield str(sources[at[0]]), str(partners[at[1]]), hours[start:end]
 
 
 def _silence(partner: str, hours: NDArray[np.int64], watermark: datetime, timezone: str) -> State:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import itertools
+from collections import defaultdict, deque
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
 
 from analytics.board import Board, rank
 from analytics.case_mix import mixes
@@ -18,28 +24,44 @@ from analytics.facts import MASTER
 from analytics.feeding import lack
 from analytics.figures import Figures, from_row, pool
 from analytics.health import FINE, LOOK_BACK, State, best, feed, of_feed, silences, worst
-from analytics.history import Archive, lay_windows, slices, stored, window
+from analytics.history import Archive, lay_windows, stored, window
 from analytics.kpi import SMALL, Before, Health, Kpi, Level, Limits, Reading, Slice
-from analytics.measure import GROUPING, Scan, aggregate, edges, groupings, kinds, presence, scans, slice_text, stacked
+from analytics.measure import (
+    GROUPING,
+    Scan,
+    aggregate,
+    edges,
+    groupings,
+    kinds,
+    presence,
+    scans,
+    slice_text,
+    stacked,
+)
 from analytics.named import NAMED
 from analytics.pain import aged
 from analytics.persistence import DRAWN, KEPT, settled
 from analytics.two_stories import warned
-from analytics.verdict import judge, limits_for
+from analytics.verdict import judge, judged, limits_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
     from datetime import date, datetime, timedelta
 
     import ibis.expr.types as ir
-    import pandas as pd
 
     from analytics.case_mix import Mix
     from analytics.derived import Sight
     from analytics.master import Master
+    from analytics.named import Named
 
 
+AHEAD = 2
+"""So many answers are worked out beforehand: more would only let a question that comes up in between wait for longer."""
 Past = Mapping[tuple[str, Slice], Before]
+Answer = Mapping[str, list[Any]]
+"""The columns of an answer, without their grouping."""
 Present = dict[tuple[str, tuple[str, ...]], dict[str, dict[Slice, State]]]
 """Per fact and grouping, and per KPI, the slices that ever had rows, with the health of the feeds behind them."""
 
@@ -176,26 +198,40 @@ class _Judgement:
         )
         self.silences = silences(view.pulses(LOOK_BACK), self.watermarks, judge_.timezone)
         self.master = view.master
+        self.asking = ThreadPoolExecutor(1)
+        """Asks while figures are judged: a view answers one question at a time, and nobody else may ask it meanwhile."""
         lay_windows(view, judge_.kpis, self.moment, self.zone)
 
     def readings(self, *, persistent: bool) -> list[Reading]:
         lacking = {kpi.key: lack(kpi, self.judge.feeds) for kpi in self.judge.kpis}
         fed = [replace(kpi, agreed=self.master.agreed(kpi)) for kpi in self.judge.kpis if not lacking[kpi.key]]
         plan = scans(fed)
-        alone = [kpi for kpi in fed if kpi.measure.shape == "named"]
+        alone = _together([kpi for kpi in fed if kpi.measure.shape == "named"])
         present = self._present(fed)
         found = [self._unfed(kpi, why) for kpi in self.judge.kpis if (why := lacking[kpi.key])]
-        for done, scan in enumerate(plan):
-            self.judge.progress(done, len(plan) + len(alone), scan.fact)
-            found += self._scan(scan, present)
-        for done, kpi in enumerate(alone, start=len(plan)):
-            self.judge.progress(done, len(plan) + len(alone), kpi.key)
-            found += self._named(kpi, present, found)
+        asks = [*(partial(self._ask, scan) for scan in plan), *(partial(self._ask_named, named) for named in alone)]
+        with self.asking:
+            answers = self._ahead(asks)
+            for done, scan in enumerate(plan):
+                self.judge.progress(done, len(asks), scan.fact)
+                found += self._scan(scan, next(answers), present)
+            for done, named in enumerate(alone, start=len(plan)):
+                self.judge.progress(done, len(asks), named[0].key)
+                found += self._named(named, next(answers), present, found)
         self.judge.progress(1, 1, "")
         kpis = {kpi.key: kpi for kpi in self.judge.kpis}
         mixed = self._mixed(found, kpis)
         found = deserved(found, kpis, self.master, self.judge.false_discovery_rate, mixed)
         return self._dated(found, kpis, persistent=persistent)
+
+    def _ahead(self, asks: Sequence[Callable[[], pd.DataFrame]]) -> Iterator[pd.DataFrame]:
+        """Give the answers in turn, while the next ones are being worked out."""
+        waiting: deque[Future[pd.DataFrame]] = deque()
+        for ask in asks:
+            waiting.append(self.asking.submit(ask))
+            if len(waiting) > AHEAD:
+                yield waiting.popleft().result()
+        yield from (each.result() for each in waiting)
 
     def _mixed(self, readings: Sequence[Reading], kpis: Mapping[str, Kpi]) -> dict[tuple[str, Slice], Mix]:
         """Give the case-mix of the slices that are red, where their KPI says what a case is; slices of one case have no mix."""
@@ -222,32 +258,51 @@ class _Judgement:
     def _limits(self, kpi: Kpi, slice_: Slice) -> Limits:
         return limits_for(kpi, slice_, self.master)[0]
 
-    def _named(self, kpi: Kpi, present: Present, before: Sequence[Reading]) -> list[Reading]:
-        """Judge a named measure."""
-        span = window(self.moment, kpi.window_days, self.zone)
+    def _named(
+        self, kpis: Sequence[Kpi], answer: pd.DataFrame, present: Present, before: Sequence[Reading]
+    ) -> list[Reading]:
+        """Judge named measures that are asked together."""
         readings: list[Reading] = []
-        for by, rows in self._answers(kpi, before):
+        for kpi, by, rows in self._answers(kpis, answer, before):
             states = present[kpi.fact, by][kpi.key]
-            found = _figures(kpi, "", rows, slices(rows, by))
+            found = _figures(kpi, "", rows, _slices(rows, by))
             figures = [found.get(s) or _nothing(kpi, s) for s in dict.fromkeys([*states, *found])]
-            readings += [judge(kpi, f, states.get(f.slice, FINE), span, self._limits(kpi, f.slice)) for f in figures]
+            readings += self._judged(kpi, figures, states, window(self.moment, kpi.window_days, self.zone))
         return readings
 
-    def _answers(self, kpi: Kpi, before: Sequence[Reading]) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
-        """Give the figures of a named measure per grouping; money at risk looks at the readings before it."""
-        measure, every = NAMED[kpi.measure.name or ""], groupings(kpi)
-        figures = measure.figures
-        if figures is not None:
-            rows = self.view.ask(
-                ("named", kpi),
-                lambda sight: stacked([(by, figures(sight, kpi, by)) for by in every]),
-                self.times(kpi.window_days),
-            )
-            yield from ((by, rows[rows[GROUPING] == number]) for number, by in enumerate(every))
+    def _judged(
+        self,
+        kpi: Kpi,
+        figures: Sequence[Figures],
+        states: Mapping[Slice, State],
+        span: tuple[datetime | None, datetime],
+    ) -> list[Reading]:
+        limits = [self._limits(kpi, f.slice) for f in figures]
+        return judged(kpi, figures, [states.get(f.slice, FINE) for f in figures], span, limits)
+
+    def _answers(
+        self, kpis: Sequence[Kpi], answer: pd.DataFrame, before: Sequence[Reading]
+    ) -> Iterator[tuple[Kpi, tuple[str, ...], Answer]]:
+        """Give the figures of named measures per grouping; money at risk looks at the readings before it."""
+        every = _grouped(kpis)
+        of_readings = NAMED[kpis[0].measure.name or ""].of_readings
+        if of_readings is None:
+            yield from ((*each, part) for each, part in zip(every, _unstacked(answer, len(every)), strict=True))
             return
-        assert measure.of_readings is not None  # noqa: S101  # a measure has one of the two
-        for by in every:
-            yield by, measure.of_readings(before, self.master, kpi, by)
+        for kpi, by in every:
+            frame = of_readings(before, self.master, kpi, by)
+            yield kpi, by, {str(name): frame[name].tolist() for name in frame}
+
+    def _ask_named(self, kpis: Sequence[Kpi]) -> pd.DataFrame:
+        """Ask for named measures together; what looks at readings asks nothing, and is alone."""
+        measures = {kpi: NAMED[kpi.measure.name or ""] for kpi in kpis}
+        if measures[kpis[0]].of_readings is not None:
+            return pd.DataFrame()
+
+        def build(sight: Sight) -> ir.Table:
+            return stacked([(by, _built(measures[kpi], sight, kpi, by)) for kpi, by in _grouped(kpis)])
+
+        return self.view.ask(("named", *kpis), build, self.times(kpis[0].window_days))
 
     def times(self, window_days: int | None) -> dict[str, datetime | None]:
         """Give the times that scans are filled with, as the warehouse keeps them: UTC without a zone."""
@@ -275,20 +330,21 @@ class _Judgement:
             return
         table = self.view.fact(fact)
         rows = self.view.ask(("presence", fact, every, kinds_), lambda _: presence(every, kinds_, table), {})
-        for number, by in enumerate(every):
-            part = rows[rows[GROUPING] == number]
-            feeds = part[["source", "partner"]].astype(object).where(part[["source", "partner"]].notna(), None)
-            pairs, named = list(feeds.itertuples(index=False, name=None)), slices(part, by)
+        for by, part in zip(every, _unstacked(rows, len(every)), strict=True):
+            partners = (partner if isinstance(partner, str) else None for partner in part["partner"])
+            pairs, named = list(zip(part["source"], partners, strict=True)), _slices(part, by)
+            known: dict[tuple[bool, ...], dict[Slice, State]] = {}
             for i, kind in enumerate(kinds_):
                 keys = [kpi.key for kpi, each in zip(kpis, own, strict=True) if each == kind and by in kpi.by]
                 if not keys:
                     continue
-                seen: dict[Slice, list[tuple[str, str | None]]] = defaultdict(list)
-                for slice_, pair, holds in zip(named, pairs, part[f"k{i}"].fillna(False).tolist(), strict=True):
-                    if holds:
+                held = tuple(holds is True for holds in part[f"k{i}"])
+                if held not in known:
+                    seen: dict[Slice, list[tuple[str, str | None]]] = defaultdict(list)
+                    for slice_, pair in itertools.compress(zip(named, pairs, strict=True), held):
                         seen[slice_].append(pair)
-                states = {slice_: self._state(found, sources) for slice_, found in seen.items()}
-                present[fact, by] |= dict.fromkeys(keys, states)
+                    known[held] = {slice_: self._state(found, sources) for slice_, found in seen.items()}
+                present[fact, by] |= dict.fromkeys(keys, known[held])
 
     def _state(self, pairs: list[tuple[str, str | None]], sources: Mapping[str, State]) -> State:
         """Give a slice's health: the worst of its sources, or of its partners if all of them have fallen silent."""
@@ -307,13 +363,11 @@ class _Judgement:
             return State(Health.DEAD, f"partner {partner} has been silent for more than {LOOK_BACK.days} d")
         return FINE
 
-    def _scan(self, scan: Scan, present: Present) -> list[Reading]:
-        rows = self._ask(scan)
+    def _scan(self, scan: Scan, rows: pd.DataFrame, present: Present) -> list[Reading]:
         span = window(self.moment, scan.window_days, self.zone)
         found: list[Reading] = []
-        for number, by in enumerate(scan.groupings):
-            part = rows[rows[GROUPING] == number]
-            named = slices(part, by)
+        for by, part in zip(scan.groupings, _unstacked(rows, len(scan.groupings)), strict=True):
+            named = _slices(part, by)
             for position, kpi in enumerate(scan.kpis):
                 if by not in groupings(kpi):
                     continue
@@ -326,7 +380,7 @@ class _Judgement:
                 small = [f for f in small if states.get(f.slice, FINE).health is Health.OK]
                 pooled = self._pool(scan, kpi, by, small)
                 every = figures if pooled is None else [*figures, pooled]
-                found += [judge(kpi, f, states.get(f.slice, FINE), span, self._limits(kpi, f.slice)) for f in every]
+                found += self._judged(kpi, every, states, span)
         return found
 
     def _ask(self, scan: Scan, together: Sequence[Slice] = ()) -> pd.DataFrame:
@@ -344,8 +398,11 @@ class _Judgement:
     def _pool(self, scan: Scan, kpi: Kpi, by: tuple[str, ...], small: list[Figures]) -> Figures | None:
         if kpi.measure.shape != "quantile" or len([f for f in small if f.n > 0]) < 2:
             return pool(kpi, small, by)
-        rows = self._ask(replace(scan, groupings=(by,), kpis=(kpi,)), [f.slice for f in small])
-        return replace(_figures(kpi, "k0_", rows, [()])[()], slice=tuple(sorted((name, SMALL) for name in by)))
+        alone = replace(scan, groupings=(by,), kpis=(kpi,))
+        rows = self.asking.submit(self._ask, alone, [f.slice for f in small]).result()
+        return replace(
+            _figures(kpi, "k0_", _unstacked(rows, 1)[0], [()])[()], slice=tuple(sorted((name, SMALL) for name in by))
+        )
 
     def _dated(self, readings: list[Reading], kpis: Mapping[str, Kpi], *, persistent: bool) -> list[Reading]:
         """Settle levels, and add to what is drawn its history, its trend, since when its level holds, and so its pain."""
@@ -373,6 +430,26 @@ class _Judgement:
         return done
 
 
+def _together(kpis: Sequence[Kpi]) -> list[list[Kpi]]:
+    """Sort named measures into those that are asked together: of one base, over the same rows and window."""
+    groups: dict[Any, list[Kpi]] = defaultdict(list)
+    for kpi in kpis:
+        base = NAMED[kpi.measure.name or ""].base
+        own = (base, kpi.fact, kpi.where, kpi.day, kpi.window_days, kpi.matures_days)
+        groups[own if base else kpi.key].append(kpi)
+    return list(groups.values())
+
+
+def _grouped(kpis: Sequence[Kpi]) -> list[tuple[Kpi, tuple[str, ...]]]:
+    return [(kpi, by) for kpi in kpis for by in groupings(kpi)]
+
+
+def _built(measure: Named, sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> ir.Table:
+    assert measure.figures is not None  # noqa: S101  # a measure has this or `of_readings`
+    found: ir.Table = measure.figures(sight, kpi, by)
+    return found
+
+
 def _kept(reading: Reading, before: Before | None, moment: datetime) -> Reading:
     """Keep since when a level holds that is not drawn; without a past it is not known."""
     if before is None:
@@ -380,12 +457,31 @@ def _kept(reading: Reading, before: Before | None, moment: datetime) -> Reading:
     return replace(reading, since=before.since if before.level is reading.level else moment)
 
 
-def _figures(kpi: Kpi, prefix: str, rows: pd.DataFrame, named: list[Slice]) -> dict[Slice, Figures]:
+def _unstacked(rows: pd.DataFrame, count: int) -> list[Answer]:
+    """Take apart what `measure.stacked` put together: the columns of each of `count` answers, as lists."""
+    numbers = rows[GROUPING].to_numpy(dtype=int)
+    order = np.argsort(numbers, kind="stable")
+    edges = np.searchsorted(numbers[order], np.arange(count + 1)).tolist()
+    columns = {str(name): rows[name].tolist() for name in rows.columns}
+    ordered = {name: [values[at] for at in order.tolist()] for name, values in columns.items()}
+    return [{name: values[start:end] for name, values in ordered.items()} for start, end in itertools.pairwise(edges)]
+
+
+def _slices(answer: Answer, by: tuple[str, ...]) -> list[Slice]:
+    """Give the slice of each row of an answer."""
+    if not by:
+        return [()] * len(next(iter(answer.values())))
+    ordered = sorted(by)
+    values = zip(*(map(str, answer[name]) for name in ordered), strict=True)
+    return [tuple(zip(ordered, each, strict=True)) for each in values]
+
+
+def _figures(kpi: Kpi, prefix: str, rows: Answer, named: list[Slice]) -> dict[Slice, Figures]:
     """Read the figures of a KPI, whose columns begin with the prefix, from the rows of the slices named."""
     bounds = edges(kpi)
-    own = [name for name in rows.columns if name.startswith(prefix)]
+    own = [name for name in rows if name.startswith(prefix)]
     short = [name.removeprefix(prefix) for name in own]
-    values = zip(*(rows[name].tolist() for name in own), strict=True)
+    values = zip(*(rows[name] for name in own), strict=True)
     return {s: from_row(kpi, dict(zip(short, v, strict=True)), s, bounds) for s, v in zip(named, values, strict=True)}
 
 

@@ -140,6 +140,8 @@ class Trial:
     limit: float
     above: bool
     spread: float = 0.0
+    rows: float | None = None
+    """The rows behind `n`, where those are others."""
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,15 @@ class Master:
 
     def inherited(self, slice_: Slice) -> Slice:
         """Give a slice with what it has by the partner it names: its country, region, type, tier and shore."""
+        if slice_ not in self._inherited:  # every KPI asks for the same slices
+            self._inherited[slice_] = self._with_partner(slice_)
+        return self._inherited[slice_]
+
+    @cached_property
+    def _inherited(self) -> dict[Slice, Slice]:
+        return {}
+
+    def _with_partner(self, slice_: Slice) -> Slice:
         named = dict(slice_)
         row = self.partners.get(named.get("partner", ""), {})
         more = {name: str(row[name]) for name in INHERITED if name not in named and row.get(name) is not None}
@@ -114,23 +123,29 @@ class Master:
         return [row for row in _records(self.tables["contracts"]) if _holds(row, self.now)]
 
     @cached_property
-    def _by_kpi(self) -> dict[str, list[tuple[dict[str, str], dict[str, Any]]]]:
-        """Give each KPI's contracts in force, with what they are about; one about no partner and no country binds nobody."""
-        found: dict[str, list[tuple[dict[str, str], dict[str, Any]]]] = {}
+    def _binding(self) -> dict[tuple[str, str | None], list[tuple[dict[str, str], dict[str, Any]]]]:
+        """Give the contracts in force per KPI and partner (None: about any), with what they are about.
+
+        One about no partner and no country binds nobody.
+        """
+        found: dict[tuple[str, str | None], list[tuple[dict[str, str], dict[str, Any]]]] = {}
         for row in self.contracts:
             if row["partner"] is not None or row["country"] is not None:
-                found.setdefault(row["kpi"], []).append((_scope(row), row))
+                found.setdefault((row["kpi"], row["partner"]), []).append((_scope(row), row))
         return found
 
     def contract_for(self, kpi: Kpi, slice_: Slice) -> dict[str, Any] | None:
         """Give the contract that says most of a slice and this KPI, or None: each thing that it names must be the slice's."""
-        contracts = self._by_kpi.get(kpi.key)
-        if not contracts:
-            return None
-        named = dict(self.inherited(slice_)).items()
-        fits = [(scope, row) for scope, row in contracts if scope.items() <= named]
-        most = max(fits, key=lambda fit: (fit[1]["partner"] is not None, len(fit[0])), default=None)
-        return None if most is None else most[1]
+        partner = dict(slice_).get("partner")
+        # one about the slice's own partner comes before one about any
+        for whose in (partner, None) if partner is not None else (None,):
+            contracts = self._binding.get((kpi.key, whose))
+            if contracts:
+                named = dict(self.inherited(slice_)).items()
+                fits = [(scope, row) for scope, row in contracts if scope.items() <= named]
+                if fits:
+                    return max(fits, key=lambda fit: len(fit[0]))[1]
+        return None
 
     def contract_bounds(self, kpi: Kpi, slice_: Slice) -> tuple[Bound | None, Bound | None, str] | None:
         """Give the green and red limit that a contract sets for a slice, and which contract it is.
@@ -197,8 +212,10 @@ class Master:
         """Find keys that one batch of a source names twice, or that sources tell differently."""
         for name, rows in self.told.items():
             fields = list(FACTS[name].field_names)
-            for key, group in rows.groupby("key", sort=False):
-                if len(group) < 2 or len(group[fields].drop_duplicates()) < 2:
+            # hardly any key is told twice, and grouping all of them would take longer than a small judgement
+            several = rows[rows["key"].duplicated(keep=False)]
+            for key, group in several.groupby("key", sort=False):
+                if len(group[fields].drop_duplicates()) < 2:
                     continue
                 entry = str(key).replace("\x1f", ", ")
                 differing = [c for c in fields if len(group[c].drop_duplicates()) > 1]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KEPT = 7
 """Days that are remembered of what was told, and on which late data may still reverse a verdict."""
-BLATANT = 0.999
+BLATANT = 0.99
 """So sure that it is not green (without peers: that it is beyond red) a red is entered at once."""
 CLEARANCE = 0.25
 """A red is left when its figure has come back by this share of the way from the red to the green limit."""

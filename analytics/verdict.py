@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from analytics.figures import is_proportion, q_of, shape_of, sides
+import numpy as np
+
+from analytics.figures import draws, q_of, shape_of, sides
 from analytics.integrity import advised
 from analytics.kpi import Health, Level, Limits, Reading, Trial
 from analytics.pain import customers_hurt, weighed
@@ -12,7 +14,10 @@ from analytics.statistics import evidence as proof
 from analytics.wording import count, value_and_limit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
+
+    from numpy.typing import NDArray
 
     from analytics.figures import Figures
     from analytics.health import State
@@ -65,36 +70,65 @@ def _within_green(kpi: Kpi, value: float, green: Bound) -> bool:
 
 def evidence(kpi: Kpi, figures: Figures, red: Bound) -> float | None:
     """Give the probability that the true value lies beyond the red limit; None without a value."""
-    if figures.value is None or (figures.n <= 0 and shape_of(kpi) not in ("count", "sum")):
-        return None
-    if shape_of(kpi) == "mean" and figures.n < 2:
-        return 0.5  # one row alone proves nothing, and the two sides of a band must not add up to certainty
-    low, high = sides(kpi, red)
-    above = _above(kpi, figures, high) if high is not None else 0.0
-    below = _below(kpi, figures, low) if low is not None else 0.0
-    return float(min(above + below, 1.0))
+    return evidences(kpi, [figures], [red])[0]
 
 
-def _above(kpi: Kpi, f: Figures, edge: float) -> float:
-    shape = shape_of(kpi)
-    if is_proportion(kpi, f):
-        return float(proof.share_above(f.numerator, f.denominator, edge))
+def evidences(kpi: Kpi, figures: Sequence[Figures], reds: Sequence[Bound]) -> list[float | None]:
+    """Give the evidence of many figures of a KPI, each against its own red limit: one by one it would take far longer."""
+    always = shape_of(kpi) in ("count", "sum")
+    told = [at for at, f in enumerate(figures) if f.value is not None and (f.n > 0 or always)]
+    found: list[float | None] = [None] * len(figures)
+    if told:
+        for at, sure in zip(told, _sure(kpi, [figures[at] for at in told], [reds[at] for at in told]), strict=True):
+            found[at] = sure
+    return found
+
+
+def _sure(kpi: Kpi, figures: Sequence[Figures], reds: Sequence[Bound]) -> list[float]:
+    lows, highs = zip(*(sides(kpi, red) for red in reds), strict=True)
+    sure = np.zeros(len(figures))
+    if highs[0] is not None:  # the limits of a KPI have one shape
+        sure += _above(kpi, figures, highs)
+    if lows[0] is not None:
+        sure += _below(kpi, figures, lows)
+    if shape_of(kpi) == "mean":
+        # one row alone proves nothing, and the two sides of a band must not add up to certainty
+        sure = np.where(_column(figures, "n") < 2, 0.5, sure)
+    return [float(each) for each in np.minimum(sure, 1.0)]
+
+
+def _column(figures: Sequence[Figures], name: str) -> NDArray[np.float64]:
+    return np.array([getattr(f, name) for f in figures], dtype=float)
+
+
+def _above(kpi: Kpi, figures: Sequence[Figures], edges: Sequence[float]) -> Any:
+    shape, n = shape_of(kpi), _column(figures, "n")
     if shape == "mean":
-        return float(proof.mean_above(f.value, f.deviation or 0.0, f.n, edge))
+        deviation = np.nan_to_num(_column(figures, "deviation"))
+        return proof.mean_above(_column(figures, "value"), deviation, n, np.array(edges))
     if shape == "quantile":
-        return float(proof.quantile_above(dict(f.over)[edge], f.n, q_of(kpi)))
-    return float(f.value is not None and f.value > edge)
+        over = [dict(f.over)[edge] for f, edge in zip(figures, edges, strict=True)]
+        return proof.quantile_above(over, n, q_of(kpi))
+    share = _share_above(kpi, figures, edges)
+    return np.where(np.isnan(share), _column(figures, "value") > np.array(edges), share)
 
 
-def _below(kpi: Kpi, f: Figures, edge: float) -> float:
-    shape = shape_of(kpi)
-    if is_proportion(kpi, f):
-        return 1.0 - float(proof.share_above(f.numerator, f.denominator, edge))
+def _below(kpi: Kpi, figures: Sequence[Figures], edges: Sequence[float]) -> Any:
+    shape, n = shape_of(kpi), _column(figures, "n")
     if shape == "mean":
-        return float(proof.mean_below(f.value, f.deviation or 0.0, f.n, edge))
+        deviation = np.nan_to_num(_column(figures, "deviation"))
+        return proof.mean_below(_column(figures, "value"), deviation, n, np.array(edges))
     if shape == "quantile":
-        return float(proof.quantile_below(dict(f.under)[edge], f.n, q_of(kpi)))
-    return float(f.value is not None and f.value < edge)
+        under = [dict(f.under)[edge] for f, edge in zip(figures, edges, strict=True)]
+        return proof.quantile_below(under, n, q_of(kpi))
+    share = _share_above(kpi, figures, edges)
+    return np.where(np.isnan(share), _column(figures, "value") < np.array(edges), 1.0 - share)
+
+
+def _share_above(kpi: Kpi, figures: Sequence[Figures], edges: Sequence[float]) -> Any:
+    """Give P(the true share lies above the edge) of figures that are draws; NaN for those that are facts."""
+    drawn = [draws(kpi, f, edge) or (np.nan,) * 3 for f, edge in zip(figures, edges, strict=True)]
+    return proof.share_above(*np.array(drawn, dtype=float).T)
 
 
 def trial(kpi: Kpi, f: Figures, green: Bound) -> Trial | None:
@@ -110,9 +144,8 @@ def trial(kpi: Kpi, f: Figures, green: Bound) -> Trial | None:
     limit = high if above else low
     assert limit is not None  # noqa: S101  # a limit has at least one side
     shape = shape_of(kpi)
-    if is_proportion(kpi, f):
-        assert f.numerator is not None  # noqa: S101  # proportions have both
-        return Trial("share", f.numerator, f.denominator or f.n, limit, above)
+    if drawn := draws(kpi, f, limit):
+        return Trial("share", *drawn, above, rows=f.n)
     if shape == "quantile":
         q = q_of(kpi)
         return Trial("share", dict(f.over if above else f.under)[limit], f.n, 1 - q if above else q, above=True)
@@ -130,8 +163,24 @@ def judge(
 
     `limits` are the slice's own, the KPI's if left out.
     """
-    limits = limits_for(kpi, f.slice)[0] if limits is None else limits
-    sure = evidence(kpi, f, limits.red)
+    return judged(kpi, [f], [state], window, [limits_for(kpi, f.slice)[0] if limits is None else limits])[0]
+
+
+def judged(
+    kpi: Kpi,
+    figures: Sequence[Figures],
+    states: Sequence[State],
+    window: tuple[datetime | None, datetime],
+    limits: Sequence[Limits],
+) -> list[Reading]:
+    """Judge the slices of a KPI as `judge` does one."""
+    sure = evidences(kpi, figures, [each.red for each in limits])
+    return [_reading(kpi, *each, window) for each in zip(figures, states, limits, sure, strict=True)]
+
+
+def _reading(
+    kpi: Kpi, f: Figures, state: State, limits: Limits, sure: float | None, window: tuple[datetime | None, datetime]
+) -> Reading:
     level, health, reason = _level(kpi, f, limits, sure, state)
     reason = advised(kpi, level, reason)
     stale = level is Level.RED and state.health is not Health.OK
@@ -180,6 +229,9 @@ def _on_value(kpi: Kpi, f: Figures, limits: Limits, sure: float | None) -> tuple
             Health.LOW_SAMPLE,
             f"Only {count(f.n)} of the {count(kpi.min_n)} rows that a judgement needs.",
         )
+    if _within_green(kpi, f.value, limits.green) and not _beyond(kpi, f.value, limits.red):
+        said, green = value_and_limit(f.value, limits.green, kpi.unit)
+        return Level.GREEN, Health.OK, f"{said} meets the green limit of {green}."
     said, red = value_and_limit(f.value, limits.red, kpi.unit)
     if _beyond(kpi, f.value, limits.red):
         sample = f"n = {count(f.n)}"
@@ -188,8 +240,6 @@ def _on_value(kpi: Kpi, f: Figures, limits: Limits, sure: float | None) -> tuple
         small = f"small sample: {sample}, only {_percent(sure or 0.0)} sure"
         return Level.AMBER, Health.OK, f"{said} is beyond the red limit of {red}, but {small}."
     said, green = value_and_limit(f.value, limits.green, kpi.unit)
-    if _within_green(kpi, f.value, limits.green):
-        return Level.GREEN, Health.OK, f"{said} meets the green limit of {green}."
     return Level.AMBER, Health.OK, f"{said} misses the green limit of {green} and is not beyond the red one of {red}."
 
 

@@ -58,8 +58,7 @@ def _repeats(claims: Any, sight: Sight) -> Any:
         other_key=known.key, other_order=known.claimed_order, other_claimed_at=known["at"], other_back_at=known.back_at
     )
     found = found.left_join(others, found.duplicate_of == others.other_key)
-    shown = found.select("key", *_REPEATS)
-    return claims.left_join(shown, "key").select(claims, *(shown[name] for name in _REPEATS))
+    return found.select("key", *_REPEATS)
 
 
 def _with_orders(claims: Any, sight: Sight) -> Any:
@@ -180,12 +179,11 @@ def _traces(claims: Any, sight: Sight) -> Any:
         marked = others.mutate(**{name: True})
         rows = rows.left_join(marked, [("order_id", "trace")]).drop("trace")
     traces = [rows[name].fill_null(False) for name in ("received", "parted", "scan", "line", "contact")]
-    rows = rows.select(
+    return rows.select(
         "key",
         ghost=ibis.ifelse(rows.order_id.isnull(), ibis.null("boolean"), ~ibis.or_(*traces)),
         order_known=rows.known.fill_null(False),
     )
-    return claims.left_join(rows, "key").select(claims, rows.ghost, rows.order_known)
 
 
 _PARTS: dict[str, Type] = {"part_not_in_bom": "bool", "foreign_part": "text"}
@@ -210,8 +208,7 @@ def _parts(claims: Any, sight: Sight) -> Any:
     used = _newest_part(used, "used", sight).semi_join(fits, [("of", "listed_of")])
     used = used.left_join(fits, [("of", "listed_of"), ("used_newest", "listed_newest")])
     foreign = used.fits.isnull()
-    found = used.group_by("key").agg(part_not_in_bom=foreign.any(), foreign_part=used.used.min(where=foreign))
-    return claims.left_join(found, "key").select(claims, found.part_not_in_bom, found.foreign_part)
+    return used.group_by("key").agg(part_not_in_bom=foreign.any(), foreign_part=used.used.min(where=foreign))
 
 
 def _newest_part(rows: Any, column: str, sight: Sight) -> Any:

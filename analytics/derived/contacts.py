@@ -73,12 +73,11 @@ def _repeats(rows: Any, sight: Sight) -> Any:  # noqa: ARG001  # one signature
     later = later.filter(later.again_customer.notnull() & later.again_topic.notnull() & later.again_at.notnull())
     heard = rows.answered_at.notnull() | rows.replied_at.notnull() | rows.resolved_at.notnull()
     told = rows.customer.notnull() & rows.topic.notnull() & rows.offered_at.notnull()
-    rows = rows.mutate(repeat_known=heard & told)
+    rows = rows.filter(heard & told)
     alike = {"customer": "again_customer", "topic": "again_topic"}
     rows = as_of(rows, "offered_at", later, "again_at", alike, later=True)
     repeated = (rows.again_at <= rows.offered_at + ibis.interval(days=REPEAT_DAYS)).fill_null(False)
-    found = rows.mutate(settled_at_once=ibis.ifelse(rows.repeat_known, ~repeated, ibis.null("boolean")))
-    return found.drop("repeat_known", "again_customer", "again_topic", "again_at")
+    return rows.select("key", settled_at_once=~repeated)
 
 
 DERIVATIONS = (

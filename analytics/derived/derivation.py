@@ -43,7 +43,8 @@ class Derivation:
 
     `build` takes rows of the fact with all columns of the derivations before it and gives them back with exactly `columns`
     added, one row per `key` as before. `linked` says that it looks at other rows or tables: it is then worked out only for
-    KPIs that ask for one of its columns, once per judgement; `after` names linked derivations whose columns it uses.
+    KPIs that ask for one of its columns, once per judgement, and gives `key` and `columns` alone; of the rows that it leaves
+    out they are unknown. `after` names linked derivations whose columns it uses.
     `needs` names per column the fields, kinds (`received`) or master data (`sites.opening`) without which it is unknown,
     alternatives joined by `|`; a column without an entry needs nothing.
     """

@@ -46,8 +46,8 @@ def _build(rows: Any, sight: Sight) -> Any:  # noqa: ARG001  # one signature
     }
     loops = (rows.qc_failed_count > 0) | (rows.part_requested_count > 1) | (rows.reopened_count > 0)
     fixed = ~(loops | (rows.bounce_known & within(7)) | rows.unsuccessful.fill_null(False))
-    found = rows.mutate(**bounced, first_time_fix=ibis.ifelse(rows.hand_back_at.notnull(), fixed, ibis.null("boolean")))
-    return found.drop("bounce_known", "handed_over", "again_device", "again_at")
+    fixed = ibis.ifelse(rows.hand_back_at.notnull(), fixed, ibis.null("boolean"))
+    return rows.select("key", **bounced, first_time_fix=fixed)
 
 
 DERIVATIONS = (Derivation("devices", "repair_orders", _COLUMNS, _build, _NEEDS, linked=True),)

@@ -66,7 +66,7 @@ def _build(rows: Any, sight: Sight) -> Any:
     timed = with_hours(with_place(rows, sight), {"_came": rows.received_at, "_done": rows.done_at}, sight)
     took = (timed["_done_seconds"] - timed["_came_seconds"]) / 3600.0
     forwards = timed.done_at >= timed.received_at
-    return timed.select(*rows.columns, tat_business_hours=ibis.ifelse(forwards, took, ibis.null("float64")))
+    return timed.select("key", tat_business_hours=ibis.ifelse(forwards, took, ibis.null("float64")))
 
 
 DERIVATIONS = (Derivation("hours", "repair_orders", _COLUMNS, _build, _NEEDS, linked=True),)

@@ -69,11 +69,9 @@ def _overlaps(rows: Any, sight: Sight) -> Any:  # noqa: ARG001  # one signature
         overlaps_partner=ibis.ifelse(overlapping, found.overlaps_partner, nothing),
         overlaps_until=ibis.ifelse(overlapping, shut, ibis.null("timestamp")).cast("timestamp(6)"),
     )
-    alone = sound.select("key", known=True)
-    joined = rows.left_join(alone, "key").left_join(found, "key")
-    overlapping = ibis.ifelse(joined.known, joined.overlapping.fill_null(False), ibis.null("boolean"))
+    joined = sound.select("key").left_join(found, "key")
     more = {name: joined[name] for name in _OVERLAPS if name != "overlapping"}
-    return joined.select(rows, overlapping=overlapping, **more)
+    return joined.select("key", overlapping=joined.overlapping.fill_null(False), **more)
 
 
 _FAST: dict[str, Type] = {"implausibly_fast": "bool", "usual_least_hours": "number"}
@@ -92,9 +90,9 @@ def _fast(rows: Any, sight: Sight) -> Any:
         jobs=recent.count(), usual_least_hours=recent.tat_hours.quantile(RARE)
     )
     types = types.filter(types.jobs >= LEAST_JOBS)
-    found = rows.left_join(types, [rows["product"] == types.job_product, rows.fault == types.job_fault])
+    found = rows.inner_join(types, [rows["product"] == types.job_product, rows.fault == types.job_fault])
     below = ibis.ifelse(job, rows.tat_hours < found.usual_least_hours, ibis.null("boolean"))
-    return found.select(rows, implausibly_fast=below, usual_least_hours=found.usual_least_hours)
+    return found.select("key", implausibly_fast=below, usual_least_hours=found.usual_least_hours)
 
 
 _HOURS: dict[str, Type] = {"closed_outside_hours": "bool", "opened_before_at": "time", "shut_before_at": "time"}
@@ -110,8 +108,7 @@ def _outside(rows: Any, sight: Sight) -> Any:
     closed = closed.select("key", "place", "closed_at", reach=closed.closed_at + GRACE)
     days = sight.table("calendar").select(opens="site", opened_before_at="opens_at", shut_before_at="closes_at")
     found = as_of(closed, "reach", days, "opened_before_at", {"place": "opens"})
-    found = found.mutate(closed_outside_hours=found.closed_at > found.shut_before_at + GRACE).select("key", *_HOURS)
-    return rows.left_join(found, "key").select(rows, *(found[name] for name in _HOURS))
+    return found.mutate(closed_outside_hours=found.closed_at > found.shut_before_at + GRACE).select("key", *_HOURS)
 
 
 _IMEI: dict[str, Type] = {"invalid_imei": "bool", "imei_fault": "text"}
@@ -139,15 +136,15 @@ def _imei(rows: Any, sight: Sight) -> Any:
         else_="",
     )
     found = found.select("key", imei_fault=fault)
-    wrong = found.select("key", invalid_imei=found.imei_fault != "", imei_fault=found.imei_fault.nullif(""))
-    return rows.left_join(wrong, "key").select(rows, wrong.invalid_imei, wrong.imei_fault)
+    return found.select("key", invalid_imei=found.imei_fault != "", imei_fault=found.imei_fault.nullif(""))
 
 
 def _luhn(number: Any) -> Any:
     """Add up the 15 digits of a text, every second one doubled and its digits added up (ISO/IEC 7812-1)."""
     total = ibis.literal(0)
+    whole = number.try_cast("int64")
     for place in range(15):
-        digit = number.substr(place, 1).ascii_str() - ord("0")
+        digit = (whole // 10 ** (14 - place)) % 10
         total += digit * 2 - ibis.ifelse(digit > 4, 9, 0) if place % 2 else digit
     return total
 

@@ -47,8 +47,7 @@ _COST_NEEDS = {"cost_base": ("cost",), "parts_cost_base": ("parts_cost",)}
 def _costs(rows: Any, sight: Sight) -> Any:
     """Add costs in the base currency, at the rate in force on the day of booking: when the order was closed."""
     rated = with_rate(rows, "closed_at", sight)
-    rated = rated.mutate(cost_base=rated.cost * rated.rate, parts_cost_base=rated.parts_cost * rated.rate)
-    return rated.drop("rate")
+    return rated.select("key", cost_base=rated.cost * rated.rate, parts_cost_base=rated.parts_cost * rated.rate)
 
 
 _DECISIONS: dict[str, Type] = {"adjudicated_at": "time", "refused": "bool"}
@@ -87,6 +86,7 @@ def _warranty(rows: Any, sight: Sight) -> Any:
     orders = orders.select(
         of_order=orders.key, sold=orders.sold_at, order_country=orders.country, order_product=orders.product
     )
+    rows = rows.filter(rows.refused)
     rules = sight.table("warranty_rules")
     rules = rules.filter(rules.months.notnull())
     own = rules.select(own_country=rules.country, own_product=rules.product, own_months=rules.months)
@@ -99,12 +99,7 @@ def _warranty(rows: Any, sight: Sight) -> Any:
     found = found.left_join(every, found.where_sold == every.all_country)
     months = found.own_months.coalesce(found.all_months)
     covered_until = found.sold + months.round().cast("int64").as_interval("M")
-    return found.select(
-        *rows.columns,
-        refused_in_warranty=ibis.ifelse(
-            found.refused.fill_null(False), found.submitted_at < covered_until, ibis.null("boolean")
-        ),
-    )
+    return found.select("key", refused_in_warranty=found.submitted_at < covered_until)
 
 
 DERIVATIONS = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 from ibis import selectors
 
-from analytics.derived.derivation import Derivation, as_of, either, hours
+from analytics.derived.derivation import Derivation, as_of, hours
 from analytics.derived.hours import with_hours, with_place
 from analytics.facts import FACTS
 from analytics.statistics.survival import survival_steps
@@ -74,8 +74,7 @@ def _passing(rows: Any, sight: Sight) -> Any:
     # whoever came at the same instant is no older: completions look at the line before those of their instant join it
     before = ibis.cumulative_window(group_by=slice_, order_by=[line["at"], line.turn])
     line = line.mutate(longest=line.until.max().over(before))
-    found = line.filter(line.turn == 0).select(_key="key", fifo_breach=(line.longest > line.done).fill_null(False))
-    return rows.left_join(found, rows.key == found["_key"]).select(rows, "fifo_breach")
+    return line.filter(line.turn == 0).select("key", fifo_breach=(line.longest > line.done).fill_null(False))
 
 
 def _forgetting(rows: Any, sight: Sight) -> Any:
@@ -88,6 +87,7 @@ def _forgetting(rows: Any, sight: Sight) -> Any:
     now = sight.moments["now"]
     kinds = FACTS["repair_orders"].kinds
     usual = _dwells(rows, kinds, now)
+    rows = rows.filter(rows.open)
     status = ibis.cases(
         *[(rows[f"{kind}_last_at"] == rows.last_event_at, kind) for kind in reversed(kinds)], else_=None
     )
@@ -97,7 +97,7 @@ def _forgetting(rows: Any, sight: Sight) -> Any:
     silent = hours(timed.last_event_at, now)
     short = ibis.coalesce(timed["_now_over"] - timed["_last_begun"] < 2, silent <= 96)
     stalled = ~short & (silent > timed["_usual"].fill_null(0.0))
-    return timed.select(*rows.columns, stalled=either((timed.open, stalled)))
+    return timed.select("key", stalled=stalled)
 
 
 def _dwells(rows: ir.Table, kinds: tuple[str, ...], now: Any) -> ir.Table:
@@ -122,6 +122,7 @@ def _foreseeing(rows: Any, sight: Sight) -> Any:
     now = sight.moments["now"]
     due = rows.promised_at.coalesce(rows.hand_in_at + ibis.interval(hours=DEFAULT_SLA_HOURS))
     curves, own = _curves(rows, now)
+    rows = rows.filter(rows.open, rows.hand_in_at.notnull())
     timed = rows.left_join(own, rows.partner == own["_own"])
     timed = timed.select(rows, _curve=own["_own"].fill_null(""), _due=hours(rows.hand_in_at, due))
     timed = timed.mutate(
@@ -132,8 +133,7 @@ def _foreseeing(rows: Any, sight: Sight) -> Any:
         timed = timed.mutate(**{f"{name}_s": timed["_s"].fill_null(1.0)}).drop("_who", "_t", "_s")
     ahead = (timed["_due_s"] / timed["_age_s"].nullif(0.0)).fill_null(1.0)
     broken = timed["_due"].isnull() | (timed["_age"] > timed["_due"])
-    risk = either((timed.open & timed.hand_in_at.notnull(), ibis.ifelse(broken, 1.0, ibis.least(ahead, 1.0))))
-    return timed.select(*rows.columns, sla_risk=risk)
+    return timed.select("key", sla_risk=ibis.ifelse(broken, 1.0, ibis.least(ahead, 1.0)))
 
 
 def _curves(rows: ir.Table, now: Any) -> tuple[ir.Table, ir.Table]:

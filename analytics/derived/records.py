@@ -86,7 +86,7 @@ def _order(rows: Any, sight: Sight) -> Any:  # noqa: ARG001  # one signature
 _REPORTED: dict[str, Type] = {"last_recorded_at": "time", "reporting_lag_hours": "number"}
 
 
-def _reported(rows: Any, sight: Sight) -> Any:
+def _reported(rows: Any, sight: Sight) -> Any:  # noqa: ARG001  # one signature
     """Add when an order's newest event was first told of, and how long after it happened (`domain.md` D1).
 
     Recorded before it happened is a clock that is fast: no lag.
@@ -94,8 +94,7 @@ def _reported(rows: Any, sight: Sight) -> Any:
     log = sight.log("repair_orders")
     newest = log.group_by("key").agg(told_at=log["at"].max(), last_recorded_at=latest(log.recorded_at, log["at"]))
     lag = (newest.last_recorded_at.epoch_seconds() - newest.told_at.epoch_seconds()) / 3600.0
-    newest = newest.select("key", "last_recorded_at", reporting_lag_hours=ibis.greatest(lag, 0.0))
-    return rows.left_join(newest, "key").select(rows, newest.last_recorded_at, newest.reporting_lag_hours)
+    return newest.select("key", "last_recorded_at", reporting_lag_hours=ibis.greatest(lag, 0.0))
 
 
 _KNOWN: dict[str, Type] = {"unknown_master": "bool", "unknown_entry": "text"}
@@ -126,7 +125,7 @@ def _known(rows: Any, sight: Sight) -> Any:
     known = ibis.coalesce(*(found[missing] for _, missing in tests)).notnull()
     found = found.select("key", unknown_entry=entry, master_known=known)
     unknown = ibis.ifelse(found.master_known, found.unknown_entry.notnull(), ibis.null("boolean"))
-    return rows.left_join(found, "key").select(rows, unknown_master=unknown, unknown_entry=found.unknown_entry)
+    return found.select("key", "unknown_entry", unknown_master=unknown)
 
 
 def _missing(rows: Any, column: str, table: Any, key: str) -> tuple[Any, str]:

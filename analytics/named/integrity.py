@@ -123,8 +123,6 @@ def _heaps(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
     n = found.n.cast("float64")
     expected = ibis.greatest(beside / 4.0, 1.0)
     value = seen / expected
-    # the spread of a ratio of two counts by chance alone (Poisson, delta method), as the spread of single rows
-    spread = value * (1.0 / ibis.greatest(seen, 1.0) + 1.0 / ibis.greatest(beside, 1.0)).sqrt() * n.sqrt()
     return found.select(
         *by,
         rows=found["rows"].cast("float64"),
@@ -132,7 +130,6 @@ def _heaps(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
         value=ibis.ifelse(n > 0, value, ibis.null("float64")),
         num=seen,
         den=expected,
-        sd=spread,
     )
 
 
@@ -162,6 +159,7 @@ MEASURES: tuple[Named, ...] = (
         needs=("repair_orders.received|repair_orders.created", "repair_orders.closed"),
         figures=_heaps,
         rows=_heap_rows,
-        proof="mean",
+        proof="odds",
+        beside=4.0,
     ),
 )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from analytics.kpi import Kpi, Reading
     from analytics.master import Master
 
-Proof = Literal["share", "mean", "quantile", "limit"]
+Proof = Literal["share", "mean", "quantile", "odds", "limit"]
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,15 @@ class Named:
     far; it gives a frame with the same columns.
 
     `proof` says how sure a level is: "share" by a beta posterior of num of den, "mean" by t from value, sd and n, "quantile" by a
-    beta of the rows beyond the limit against 1 - `q`, "limit" 1 beyond the limit, else 0.
+    beta of the rows beyond the limit against 1 - `q`, "odds" by a beta of num among num and `beside` times den, where den is
+    what lies beside divided by that; "limit" 1 beyond the limit, else 0.
     `rows(sight, kpi)` gives the rows behind the figures for `explain`: `key`, the columns slices are made of, and what shows
     why a row counts. `needs` names fields, kinds and master data as `fact.name`, alternatives joined by `|`.
     `formula` is the sentence that `explain` and the documentation show, `source` where it comes from.
     `cohort` measures are a quantile of hours waited in which those still open count; their `rows` have `began_at`,
     `waited_hours` (as long as the row counts), `ended` (false: it waits beyond that), and `cause` and `cause_at`, how and when
     it ended in whatever way (missing while it is open).
+    Measures that name one `base` look at the same rows first, and are asked together so that these are worked out once.
     """
 
     name: str
@@ -48,5 +50,7 @@ class Named:
     rows: Callable[[Sight, Kpi], Any]
     proof: Proof = "limit"
     q: float = 0.9
+    beside: float = 1.0
     of_readings: Callable[[Sequence[Reading], Master, Kpi, tuple[str, ...]], pd.DataFrame] | None = None
     cohort: bool = False
+    base: str | None = None
