@@ -73,14 +73,21 @@ def tile(reading: Reading, feeds: tuple[Feed, ...]) -> dict[str, Any]:
         "limit": limit,
         "limits": _bounds(reading.limits.red),
         "pain": reading.pain,
-        "hurt": wording.hurt(reading.pain),
+        "hurt": wording.hurt(reading.customers, reading.shared),
         "reason": reading.reason,
         "driver": wording.driver(reading.drivers[0]) if reading.drivers else None,
         "since": instant(reading.since),
-        "trend": reading.trend,
+        "trend": _trend(reading),
         "history": [None if value is None else float(f"{value:.4g}") for _, value in reading.history[-SPARK_POINTS:]],
         "remedy": wording.measure(reading.remedies[0]) if reading.remedies else None,
     }
+
+
+def _trend(reading: Reading) -> str:
+    """Tell where a figure is going: by the control chart of its days where there is one, for that knows chance."""
+    if not reading.change or reading.change["variation"] is None:
+        return reading.trend
+    return "steady" if reading.change["variation"] == "common cause" else str(reading.change["variation"])
 
 
 def _bounds(bound: Bound) -> list[float]:

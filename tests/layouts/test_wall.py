@@ -113,3 +113,10 @@ def test_every_board_is_json_without_nan():
 def test_a_full_wall_stays_small():
     payload = wall_payload(board([*pains(200, Level.RED), *greens(3000), *unknowns()], as_of=NOW))
     assert len(encode(payload)) < 60_000
+
+
+def test_a_chart_knows_better_where_a_figure_goes_than_a_week_does():
+    for variation, shown in (("worsening", "worsening"), ("common cause", "steady"), (None, "improving")):
+        one = reading(trend="improving", change={"variation": variation})
+        (tile,) = wall_payload(board([one]))["tiles"]
+        assert tile["trend"] == shown
