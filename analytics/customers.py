@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Counted:
     """Customers counted once over readings.
 
-    `shared` says for a reading under which more painful one most of its orders stand already, and which share of them:
+    `shared` says for a reading under which more painful one most of those it hurts stand already, and which share of them:
     {"kpi", "slice", "share"}, None where none do. `customers` is how many different ones are hurt, an order being one customer.
     """
 
@@ -46,15 +46,14 @@ def counted(readings: Sequence[Reading], hurt: Mapping[Identity, frozenset[str]]
     """Count customers once: readings are ranked by pain, and what a more painful one holds is not new under another."""
     ranked = sorted(readings, key=lambda r: (-r.pain, r.kpi, r.slice))
     names = [sorted(hurt.get((r.kpi, r.slice), ())) for r in ranked]
-    orders = [[name for name in each if name.startswith(_ORDER)] for each in names]
-    overlaps = _overlaps(orders)
+    overlaps = _overlaps(names)
     shared: dict[Identity, dict[str, Any] | None] = {}
     for at, reading in enumerate(ranked):
         lead = int(overlaps[at, :at].argmax()) if at else 0
         under = int(overlaps[at, lead]) if at else 0
         first = ranked[lead]
         shared[reading.kpi, reading.slice] = (
-            {"kpi": first.kpi, "slice": dict(first.slice), "share": under / len(orders[at])} if under else None
+            {"kpi": first.kpi, "slice": dict(first.slice), "share": under / len(names[at])} if under else None
         )
     return Counted(shared, len({name for each in names for name in each}))
 

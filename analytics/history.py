@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -67,12 +69,17 @@ def lay_windows(view: View, kpis: Sequence[Kpi], moment: datetime, zone: ZoneInf
 
 def window(moment: datetime, days: int | None, zone: ZoneInfo) -> tuple[datetime | None, datetime]:
     """Give the window of the last `days` local days up to and including the moment's own, as UTC [from, to)."""
-    today = moment.astimezone(zone).date()
+    return _days(moment.astimezone(zone).date(), days, zone)
+
+
+def _days(today: date, days: int | None, zone: ZoneInfo) -> tuple[datetime | None, datetime]:
     start = None if days is None else _midnight(today - timedelta(days=days - 1), zone)
     return start, _midnight(today + timedelta(days=1), zone)
 
 
+@lru_cache(maxsize=1 << 16)
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    """Give the local midnight that a day begins with; every scan asks for the same few weeks in every zone."""
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
@@ -275,10 +282,21 @@ def sums_of(
 
 def _window(day: date, scan: Scan, zone: ZoneInfo, *, ripe: bool) -> tuple[datetime, datetime]:
     """Give the window that ended on a day, as the warehouse keeps times; of its rows, those that had matured by then."""
-    start, end = window(datetime(day.year, day.month, day.day, 12, tzinfo=zone), scan.window_days, zone)
+    start, end = (_bare(each) for each in _days(day, scan.window_days, zone))
     matures = timedelta(days=scan.kpis[0].matures_days if ripe else 0.0)
     last = end - matures + timedelta(microseconds=1) if matures else end
-    return _bare(start), max(_bare(last), _bare(start))
+    return start, max(last, start)
+
+
+def _cut(windows: Sequence[tuple[datetime, datetime]]) -> Iterator[tuple[tuple[int, ...], datetime, datetime]]:
+    """Cut windows of days that follow each other where any begins or ends; give which of them hold each stretch, if any."""
+    starts, ends = zip(*windows, strict=True)
+    for start, end in itertools.pairwise(sorted({*starts, *ends})):
+        # later windows neither begin nor end before earlier ones
+        found = range(bisect_left(ends, end), bisect_right(starts, start))
+        inside = tuple(d for d in found if starts[d] < ends[d])
+        if inside:
+            yield inside, start, end
 
 
 class _Parts:
@@ -291,12 +309,8 @@ class _Parts:
         self._ids: dict[tuple[int, ...], int] = {}
         rows = []
         for zone, own in windows.items():
-            cuts = sorted({edge for each in own for edge in each})
-            for start, end in itertools.pairwise(cuts) if apart else own:
-                inside = tuple(d for d, (a, b) in enumerate(own) if a <= start and end <= b and a < b)
-                inside = inside if apart else (own.index((start, end)),)
-                if inside:
-                    rows.append((zone, self._ids.setdefault(inside, len(self._ids)), start, end))
+            for inside, start, end in _cut(own) if apart else (((d,), *each) for d, each in enumerate(own)):
+                rows.append((zone, self._ids.setdefault(inside, len(self._ids)), start, end))
         self.calendar = pd.DataFrame(rows, columns=[ZONE, "_part", "_from", "_to"]).astype({ZONE: "str"})
 
     def __len__(self) -> int:

@@ -33,9 +33,11 @@ _BLAME = (Health.DEAD, Health.LATE, Health.NO_DATA, Health.LOW_SAMPLE, Health.OK
 def wall_payload(board: Board) -> dict[str, Any]:
     """Give what the wall draws: counts, sources, ranked tiles, what did not fit, unknowns by reason.
 
-    Figures are those of `board.as_json`; beside each raw value stands its wording, so that every screen says the same.
+    Figures are those of `board.as_json`; beside each raw value stands its wording, so that every screen says the same. Tiles
+    are ranked by the pain of customers that no tile above them has counted already: one cause takes one of the first places.
     """
     hurting = [reading for reading in board.readings if reading.level in HURTING]
+    hurting.sort(key=lambda reading: (HURTING.index(reading.level), -_fresh(reading)))
     unknown = unknown_lines(reading for reading in board.readings if reading.level is Level.UNKNOWN)
     beyond = hurting[MOST_TILES:]
     return {
@@ -53,6 +55,11 @@ def wall_payload(board: Board) -> dict[str, Any]:
         "unknown": unknown[:MOST_LINES],
         "unknown_more": sum(line["count"] for line in unknown[MOST_LINES:]),
     }
+
+
+def _fresh(reading: Reading) -> float:
+    """Give the pain of the customers that stand under no more painful reading."""
+    return reading.pain * (1 - (reading.shared["share"] if reading.shared else 0.0))
 
 
 def tile(reading: Reading, feeds: tuple[Feed, ...]) -> dict[str, Any]:
@@ -73,7 +80,7 @@ def tile(reading: Reading, feeds: tuple[Feed, ...]) -> dict[str, Any]:
         "limit": limit,
         "limits": _bounds(reading.limits.red),
         "pain": reading.pain,
-        "hurt": wording.hurt(reading.customers, reading.shared),
+        "hurt": wording.hurt(reading.customers),
         "reason": reading.reason,
         "driver": wording.driver(reading.drivers[0]) if reading.drivers else None,
         "since": instant(reading.since),

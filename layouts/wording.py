@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from analytics.wording import figure, place, plural, value_and_limit
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["driver", "figure", "hurt", "measure", "place", "plural", "value_and_limit"]
 
 
-COUNTED = 0.5
-"""From this share of its orders on a tile says that they are counted above."""
-
-
-def hurt(customers: float, shared: Mapping[str, Any] | None = None) -> str:
-    """Say how many customers are hurt beyond what the green limit allows, and that they stand under a tile above already."""
+def hurt(customers: float) -> str:
+    """Say how many customers are hurt beyond what the green limit allows."""
     if customers <= 0 or not math.isfinite(customers):
         return ""
     whole = round(customers)
-    above = f", {100 * shared['share']:.0f} % of them counted above" if shared and shared["share"] >= COUNTED else ""
-    said = f"{whole:,} customer{'' if whole == 1 else 's'} hurt" if whole else "under 1 customer hurt"
-    return said + above
+    return f"{whole:,} customer{'' if whole == 1 else 's'} hurt" if whole else "under 1 customer hurt"
 
 
 def driver(found: dict[str, Any]) -> str:

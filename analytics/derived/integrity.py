@@ -123,7 +123,9 @@ def _imei(rows: Any, sight: Sight) -> Any:
     models = sight.table("models")
     models = models.select(model="product", tacs="tac")
     any_tac = models.agg(tacs_known=models.tacs.notnull().any())
-    found = rows.select("key", "device_id", "product").filter(rows.device_id.re_search("^[0-9]+$"))
+    # read as a number before anything is joined: else every one of its digits would be read anew
+    found = rows.select("key", "device_id", "product", whole=rows.device_id.try_cast("int64"))
+    found = found.filter(found.device_id.re_search("^[0-9]+$"))
     found = found.left_join(models, found["product"] == models.model).cross_join(any_tac)
     serial = found.model.notnull() & found.tacs.isnull() & found.tacs_known.fill_null(False)
     number = found.device_id
@@ -131,7 +133,7 @@ def _imei(rows: Any, sight: Sight) -> Any:
     fault = ibis.cases(
         (serial, ibis.null("string")),
         (number.length() != 15, "length"),
-        ((_luhn(number) % 10 != 0) | (number.substr(0, 8) == "00000000"), "check digit"),
+        ((_luhn(found.whole) % 10 != 0) | (number.substr(0, 8) == "00000000"), "check digit"),
         (foreign.fill_null(False), "model"),
         else_="",
     )
@@ -140,11 +142,10 @@ def _imei(rows: Any, sight: Sight) -> Any:
 
 
 def _luhn(number: Any) -> Any:
-    """Add up the 15 digits of a text, every second one doubled and its digits added up (ISO/IEC 7812-1)."""
+    """Add up the 15 digits of a number, every second one doubled and its digits added up (ISO/IEC 7812-1)."""
     total = ibis.literal(0)
-    whole = number.try_cast("int64")
     for place in range(15):
-        digit = (whole // 10 ** (14 - place)) % 10
+        digit = (number // 10 ** (14 - place)) % 10
         total += digit * 2 - ibis.ifelse(digit > 4, 9, 0) if place % 2 else digit
     return total
 

@@ -165,7 +165,7 @@
       ? el("span", "staleness", shape("late"), ticking(() => (tile.data_at ? `data ${age(tile.data_at)} old` : "stale data")))
       : "";
     const small = size === "s";
-    const hurt = small ? tile.hurt.replace(/ customers?/, "").replace(/, \d+ % .*/, "") : tile.hurt;
+    const hurt = small ? tile.hurt.replace(/ customers?/, "") : tile.hurt;
     const badge = el("span", "badge", shape(tile.level), size === "m" && tile.level === "turning" ? "Turning" : WORDS[tile.level]);
     const since = tile.since ? ticking(() => `for ${age(tile.since)}`) : "";
     const title = el("div", "title", tile.title);

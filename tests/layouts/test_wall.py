@@ -120,3 +120,9 @@ def test_a_chart_knows_better_where_a_figure_goes_than_a_week_does():
         one = reading(trend="improving", change={"variation": variation})
         (tile,) = wall_payload(board([one]))["tiles"]
         assert tile["trend"] == shown
+
+
+def test_one_cause_takes_one_of_the_first_places():
+    same = {"kpi": "late_repairs", "slice": {}, "share": 0.9}
+    reds = [reading(0, pain=100.0), reading(1, pain=90.0, shared=same), reading(2, pain=20.0)]
+    assert [tile["pain"] for tile in wall_payload(board(reds))["tiles"]] == [100.0, 20.0, 90.0]

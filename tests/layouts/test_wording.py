@@ -61,12 +61,6 @@ def test_hurt(pain, text):
     assert wording.hurt(pain) == text
 
 
-def test_customers_that_stand_above_already_are_said_to():
-    above = {"kpi": "late_repairs", "slice": {}, "share": 0.94}
-    assert wording.hurt(64.2, above) == "64 customers hurt, 94 % of them counted above"
-    assert wording.hurt(64.2, above | {"share": 0.2}) == "64 customers hurt"
-
-
 @pytest.mark.parametrize(
     ("remedy", "text"), [("add_capacity", "Add capacity"), ("Swap 58 now", "Swap 58 now"), ("", "")]
 )
