@@ -7,7 +7,7 @@ import importlib
 import tempfile
 from pathlib import Path
 
-ALL = ("loading", "judging", "latency", "drivers", "network")
+ALL = ("loading", "judging", "latency", "drivers", "backtest", "network")
 
 
 def main() -> None:

@@ -523,14 +523,17 @@ class Reader:
 
         Columns: source, partner, hour (UTC without a zone).
         """
-        return self.con.execute(
+        heard = self.con.execute(
             f"WITH {_CURRENT}, heard AS (SELECT source, partner, hour FROM pulses SEMI JOIN current USING (source, generation) "
             "WHERE batch <= $batch AND hour <= $moment AND known <= $moment) "
             "SELECT DISTINCT source, partner, hour FROM heard "
             "JOIN (SELECT source, max(hour) AS newest FROM heard GROUP BY ALL) USING (source) "
             "WHERE hour >= newest - $look_back AND partner IS NOT NULL",
             _current(self.active) | {"batch": self.batch, "moment": self._now, "look_back": look_back},
-        ).df()
+        )
+        # a million names of a few hundred partners: as categories they need not be made into texts one by one
+        frame: pd.DataFrame = heard.to_arrow_table().to_pandas(strings_to_categorical=True)
+        return frame
 
 
 @dataclass(frozen=True)

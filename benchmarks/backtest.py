@@ -1,0 +1,61 @@
+"""How many planted troubles the product finds, when, and how many reds are in vain, beside naive limits in the same replay.
+
+`python -m benchmarks.backtest SEED ...` takes other seeds: 1 to 9 were looked at while thresholds were set, those of `SEEDS` not.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from analytics.backtest import WAYS
+
+APP = Path(__file__).parent.parent / "app.py"
+SEEDS = (201, 202, 203)
+PARTNERS, DAYS, REPLAYED = 40, 110, 33
+
+
+def replayed(folder: Path, seed: int) -> dict:
+    """Write, load and replay a network; give the scores."""
+    today = datetime.now(UTC).date()
+    settings = ["--settings", str(folder / "settings.toml")]
+    span = ["--from", str(today - timedelta(days=REPLAYED)), "--to", str(today - timedelta(days=1))]
+    demo = ["demo", "--out", str(folder), "--partners", str(PARTNERS), "--days", str(DAYS), "--seed", str(seed)]
+    for arguments in (demo, ["load", "--json", *settings], ["backtest", *span, "--json", *settings]):
+        done = subprocess.run([sys.executable, str(APP), *arguments], check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)["scores"]
+
+
+def told(name: str, scores: dict) -> None:
+    """Print the scores of one network, or of several added up."""
+    print(name)
+    for way in WAYS:
+        own = scores[way]
+        print(
+            f"  {way}: {own['false_reds_per_1000']:.2f} false reds per 1,000 green partner-KPI-days of "
+            f"{own['green_partner_kpi_days']:,}; {own['state_changes_per_pair_month']:.3f} state changes per partner-KPI-month"
+        )
+    for size in scores["by_size"]:
+        found = ", ".join(
+            f"{way} {size[way]['found']} of {size[way]['troubles']} after {_days(size[way]['median_days'])}"
+            for way in WAYS
+        )
+        print(f"  {size['size']:g} standard errors: {found}; lost {_days(size['median_loss_days'])} (median)")
+
+
+def _days(days: float | None) -> str:
+    return "-" if days is None else f"{days:.1f} d"
+
+
+def run(folder: Path, seeds: tuple[int, ...] = SEEDS) -> None:
+    for seed in seeds:
+        told(f"seed {seed}", replayed(folder / str(seed), seed))
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as place:
+        run(Path(place), tuple(map(int, sys.argv[1:])) or SEEDS)
