@@ -249,7 +249,8 @@ def _surprise(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
     # a slice that was not there for all those weeks has no usual intake yet
     deviation = ibis.ifelse(found.older, (phi * found.usual.nullif(0.0)).sqrt(), ibis.null("float64"))
     surprise = found.w0 - found.usual
-    return found.select(*by, rows=n, n=n, value=surprise / deviation, num=surprise, den=deviation)
+    # a figure in standard deviations is known to one of them
+    return found.select(*by, rows=n, n=n, value=surprise / deviation, num=surprise, den=deviation, sd=n.sqrt())
 
 
 def _completions(sight: Sight, kpi: Kpi) -> ir.Table:
@@ -349,6 +350,7 @@ MEASURES: tuple[Named, ...] = (
         (_CAME,),
         _surprise,
         lambda sight, kpi: _moved_rows(sight, kpi, 7 * (WEEKS + 1) + 1),
+        proof="mean",
     ),
     Named(
         "throughput_per_technician",
