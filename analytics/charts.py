@@ -58,7 +58,9 @@ class Charts:
 
         States and measures that are functions have no daily figures; quantiles are charted as the share of rows beyond green.
         """
-        kpis = [replace(kpi, agreed=view.master.agreed(kpi)) for kpi in kpis]  # rows are counted beyond these limits too
+        kpis = [
+            replace(kpi, agreed=view.master.agreed(kpi)) for kpi in kpis
+        ]  # rows are counted beyond these limits too
         named = {kpi.key: kpi for kpi in kpis}
         today = moment.astimezone(zone).date()
         wanted: Wanted = defaultdict(list)

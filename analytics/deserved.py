@@ -32,6 +32,7 @@ FALSE_DISCOVERIES = 0.1
 """The share of reds that may be chance, if the settings don't say."""
 SURE = 0.9
 """With less certainty that it misses the green limit nothing is red."""
+_HAIR = 1e-12
 _JUDGED = (Level.RED, Level.AMBER, Level.GREEN)
 
 
@@ -112,8 +113,10 @@ def _false_discoveries(readings: Sequence[Reading], doubt: Any) -> Any:
         if not np.isnan(doubt[at]):
             families[reading.kpi].append(at)
     for members in families.values():
-        order = np.array(members)[np.argsort(doubt[members], kind="stable")]
-        found[order] = np.cumsum(doubt[order]) / np.arange(1, len(order) + 1)
+        ordered = np.sort(doubt[members])
+        # equals are told alike, whatever their names: a hair apart is what the order of a sum leaves
+        surer = np.searchsorted(ordered, doubt[members] + _HAIR, side="right")
+        found[members] = np.cumsum(ordered)[surer - 1] / surer
     return found
 
 

@@ -157,21 +157,23 @@ class Judge:
         # master data has no pulse: such a source is a feed only while it fails
         feeds = [f for f in feeds if f.error or f.fact not in MASTER]
         days = _days(previous, run.today)
-        readings, counted = attach(
-            view, self.kpis, self.feeds, readings, run.moment, self.zone, self.kept, self.looks_into
-        )
-        drawn = [r for r in readings if r.level in DRAWN] if self.looks_into else []
-        change = self.charts.charted(view, self.kpis, self.feeds, drawn, run.moment, self.zone)
-        readings = [
-            replace(r, shared=counted.shared.get((r.kpi, r.slice)), change=change.get((r.kpi, r.slice)))
-            if r.level in DRAWN
-            else r
-            for r in warned(readings, {kpi.key: kpi for kpi in self.kpis})
-        ]
+        readings, customers = self._looked_into(view, readings, run.moment)
         ranked = rank(readings)
         return Board(
-            run.moment, version, view.batch, self.network, self.timezone, tuple(feeds), ranked, days, counted.customers
+            run.moment, version, view.batch, self.network, self.timezone, tuple(feeds), ranked, days, customers
         )
+
+    def _looked_into(self, view: View, readings: list[Reading], moment: datetime) -> tuple[list[Reading], int]:
+        """Add to what is drawn its drivers, its chart, and where its customers stand already; give how many there are."""
+        told = warned(readings, {kpi.key: kpi for kpi in self.kpis})
+        driven, counted = attach(view, self.kpis, self.feeds, told, moment, self.zone, self.kept, self.looks_into)
+        drawn = [r for r in driven if r.level in DRAWN] if self.looks_into else []
+        change = self.charts.charted(view, self.kpis, self.feeds, drawn, moment, self.zone)
+        more = {
+            (r.kpi, r.slice): replace(r, shared=counted.shared.get((r.kpi, r.slice)), change=change[r.kpi, r.slice])
+            for r in drawn
+        }
+        return [more.get((r.kpi, r.slice), r) for r in driven], counted.customers
 
 
 def _days(previous: Past | None, today: date) -> tuple[str, ...]:
