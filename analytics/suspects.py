@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from analytics.derived import column_types
-from analytics.derived.derivation import hours
 from analytics.facts import FACTS
 from analytics.measure import SEPARATOR, ZONE, Scan, among, rows_of, scope, test
 from analytics.named import NAMED
@@ -164,12 +163,9 @@ class _Told:
     values: Callable[[Any, Sight], dict[str, Any]]
 
 
-def _waited(rows: Any, sight: Sight) -> dict[str, Any]:
+def _waited(rows: Any, _: Sight) -> dict[str, Any]:
     """Give how long rows waited, or have waited so far."""
-    if "waited_hours" in rows.columns:
-        return {"value": rows.waited_hours, "waits": ~rows.ended}
-    end = rows.ended_at.coalesce(rows.given_up_at).coalesce(sight.moments["now"])
-    return {"value": hours(rows.began_at, end), "waits": rows.ended_at.isnull()}
+    return {"value": rows.waited_hours, "waits": ~rows.ended}
 
 
 def _amount(name: str, below: str | None = None) -> Callable[[Any, Sight], dict[str, Any]]:
