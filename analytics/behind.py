@@ -13,7 +13,7 @@ import pandas as pd
 
 from analytics.drivers import Column
 from analytics.figures import q_of
-from analytics.history import lay_windows, stored, window
+from analytics.history import lay_windows, scan_times, stored, window
 from analytics.kpi import SMALL, Health
 from analytics.measure import ZONE, Scan, slice_text, windows_table
 from analytics.named.integrity import LEAST_CLOSINGS
@@ -127,7 +127,7 @@ class _Question:
         table = None if named else self.view.fact(self.kpi.fact, scan.columns)
         # how many rows a count was taken from is not known beforehand
         many = self.kpi.measure.shape == "count" or any(r.n > MOST_ROWS for r in readings)
-        times = self._times()
+        times = scan_times(self.moment, self.kpi.window_days, self.zone, self.view.watermarks())
         if before:
             times |= self._lay_before()
         frame = self.view.ask(
@@ -139,11 +139,6 @@ class _Question:
         if before:
             lay_windows(self.view, [self.kpi], self.moment, self.zone)
         return frame
-
-    def _times(self) -> dict[str, datetime | None]:
-        start, end = window(self.moment, self.kpi.window_days, self.zone)
-        marks = {f"watermark:{name}": at for name, at in self.view.watermarks().items()}
-        return stored({"now": self.moment, "from": start, "to": end} | marks)
 
     def _lay_before(self) -> dict[str, datetime | None]:
         """Lay the windows before beside the facts; give the network's own."""

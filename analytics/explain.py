@@ -10,7 +10,7 @@ import pandas as pd
 
 from analytics.behind import behind
 from analytics.driven import has_before, mix_rate, told
-from analytics.history import lay_windows, stored, window
+from analytics.history import lay_windows, scan_times
 from analytics.integrity import pack_of, why
 from analytics.kpi import SMALL, Health, Level
 from analytics.measure import ZONE, Scan, among, columns_of, counting, rows_of, slice_text
@@ -138,9 +138,6 @@ def _rows(
     judge: Judge, view: View, kpi: Kpi, slices: Sequence[Slice], by: tuple[str, ...], moment: datetime
 ) -> tuple[list[dict[str, Any]], int]:
     sources = tuple(rule.name for rule in judge.feeds if rule.fact == kpi.fact)
-    times: dict[str, datetime | None] = {"now": moment}
-    times["from"], times["to"] = window(moment, kpi.window_days, judge.zone)
-    times |= {f"watermark:{name}": at for name, at in view.watermarks().items()}
     scan = Scan(kpi.fact, kpi.day, kpi.window_days, (by,), (kpi,))
     lay_windows(view, [kpi], moment, judge.zone)
     named = kpi.measure.shape == "named"
@@ -163,7 +160,9 @@ def _rows(
         return counted.select("key", *columns, "rows_total").order_by(*telling, "key").limit(MOST_ROWS)
 
     texts = [slice_text(by, slice_) for slice_ in slices] if by else []
-    found = view.ask(("rows", scan, sources), build, stored(times), texts)
+    found = view.ask(
+        ("rows", scan, sources), build, scan_times(moment, kpi.window_days, judge.zone, view.watermarks()), texts
+    )
     total = int(found["rows_total"].iloc[0]) if len(found) else 0
     records = found.drop(columns="rows_total").to_dict(orient="records")
     if pack is not None:

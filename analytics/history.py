@@ -88,6 +88,15 @@ def stored(times: Mapping[str, datetime | None]) -> dict[str, datetime | None]:
     return {name: None if at is None else at.astimezone(UTC).replace(tzinfo=None) for name, at in times.items()}
 
 
+def scan_times(
+    moment: datetime, days: int | None, zone: ZoneInfo, watermarks: Mapping[str, datetime]
+) -> dict[str, datetime | None]:
+    """Give the times that expressions over a window are filled with, as the warehouse keeps them."""
+    start, end = window(moment, days, zone)
+    marks = {f"watermark:{name}": at for name, at in watermarks.items()}
+    return stored({"now": moment, "from": start, "to": end} | marks)
+
+
 def slices(rows: pd.DataFrame, by: tuple[str, ...]) -> list[Slice]:
     """Give the slice of each row of an answer."""
     if not by:

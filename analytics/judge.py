@@ -24,7 +24,7 @@ from analytics.facts import MASTER
 from analytics.feeding import lack
 from analytics.figures import Figures, from_row, pool
 from analytics.health import FINE, LOOK_BACK, State, best, feed, of_feed, silences, worst
-from analytics.history import Archive, lay_windows, stored, window
+from analytics.history import Archive, lay_windows, scan_times, window
 from analytics.kpi import SMALL, Before, Health, Kpi, Level, Limits, Reading, Slice
 from analytics.measure import (
     GROUPING,
@@ -307,10 +307,7 @@ class _Judgement:
         return self.view.ask(("named", *kpis), build, self.times(kpis[0].window_days))
 
     def times(self, window_days: int | None) -> dict[str, datetime | None]:
-        """Give the times that scans are filled with, as the warehouse keeps them: UTC without a zone."""
-        start, end = window(self.moment, window_days, self.zone)
-        times = {"now": self.moment, "from": start, "to": end}
-        return stored(times | {f"watermark:{name}": at for name, at in self.watermarks.items()})
+        return scan_times(self.moment, window_days, self.zone, self.watermarks)
 
     def _present(self, kpis: Sequence[Kpi]) -> Present:
         """Give, per fact and grouping, the slices that ever had rows of each KPI, with the health of the feeds behind them."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from analytics.derived.derivation import hours
 from analytics.figures import from_row, q_of, sides
-from analytics.history import lay_windows, slices, stored, window
+from analytics.history import lay_windows, scan_times, slices
 from analytics.kpi import SMALL
 from analytics.measure import Scan, aggregate, among, edges, slice_text
 from analytics.named import NAMED
@@ -155,6 +155,4 @@ class _Asked:
 
     def _times(self, kpi: Kpi) -> dict[str, datetime | None]:
         lay_windows(self.view, [kpi], self.moment, self.judge.zone)
-        times: dict[str, datetime | None] = {"now": self.moment}
-        times["from"], times["to"] = window(self.moment, kpi.window_days, self.judge.zone)
-        return stored(times | {f"watermark:{name}": at for name, at in self.view.watermarks().items()})
+        return scan_times(self.moment, kpi.window_days, self.judge.zone, self.view.watermarks())
