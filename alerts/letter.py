@@ -17,6 +17,8 @@ class Kind(StrEnum):
     """Why somebody is told."""
 
     OPENED = "opened"
+    TURNING = "turning"
+    """It is about to turn red."""
     WORSENED = "worsened"
     REMINDER = "reminder"
     ESCALATED = "escalated"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from analytics.kpi import Before, Level, Standing, Told
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from analytics.kpi import Feed, Reading, Slice
 
@@ -32,6 +32,8 @@ class Board:
     """The last local days that had a Board, this one's own last."""
     customers: int = 0
     """How many distinct customers the most painful reds hurt."""
+    partners: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What the master data says of each partner: its country, region, type, tier and shore."""
 
     def only(self, keys: Collection[str]) -> Board:
         """Give the readings of some KPIs, judged as part of the whole."""
@@ -67,6 +69,7 @@ def as_json(board: Board, *, greens: bool = True) -> dict[str, Any]:
         "timezone": board.timezone,
         "days": list(board.days),
         "customers": board.customers,
+        "partners": {name: dict(of) for name, of in board.partners.items()},
         "counts": board.counts(),
         "sources": [
             {

@@ -159,8 +159,9 @@ class Judge:
         days = _days(previous, run.today)
         readings, customers = self._looked_into(view, readings, run.moment)
         ranked = rank(readings)
+        partners = run.master.dimensions
         return Board(
-            run.moment, version, view.batch, self.network, self.timezone, tuple(feeds), ranked, days, customers
+            run.moment, version, view.batch, self.network, self.timezone, tuple(feeds), ranked, days, customers, partners
         )
 
     def _looked_into(self, view: View, readings: list[Reading], moment: datetime) -> tuple[list[Reading], int]:

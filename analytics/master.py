@@ -90,6 +90,14 @@ class Master:
             self._inherited[slice_] = self._with_partner(slice_)
         return self._inherited[slice_]
 
+    @property
+    def dimensions(self) -> dict[str, dict[str, str]]:
+        """Give what every partner has that its slices inherit."""
+        return {
+            partner: {name: str(row[name]) for name in INHERITED if row.get(name) is not None}
+            for partner, row in sorted(self.partners.items())
+        }
+
     @cached_property
     def _inherited(self) -> dict[Slice, Slice]:
         return {}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from data.settings.draft import Draft, field_types, say_no_column
 from data.settings.problems import Place, quoted
-from data.settings.shapes import as_text, unknown
+from data.settings.shapes import as_texts, unknown
 from data.settings.values import KindRule
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def read_kinds(draft: Draft) -> tuple[KindRule, ...]:
             place.at("kind").say("key is missing", 'write e.g. kind = "received"')
         if shape.kind is not None and draft.fact is not None and draft.fact.kinds:
             say_unknown_kind(draft.fact, shape.kind, place.at("kind"))
-        when = tuple((column, _texts(wanted, place.at("when", column))) for column, wanted in shape.when.items())
+        when = tuple((column, as_texts(wanted, place.at("when", column))) for column, wanted in shape.when.items())
         if not draft.broke("kinds", index, "when"):
             _say_unreachable(when, rules, place)
         rules.append(KindRule(shape.kind or "", when))
@@ -94,15 +94,3 @@ def _say_unreachable(when: tuple[tuple[str, tuple[str, ...]], ...], rules: list[
                 f"entry {number} takes every row that would match here", "write the narrower rule first, or remove one"
             )
             return
-
-
-def _texts(wanted: Any, place: Place) -> tuple[str, ...]:
-    values = wanted if isinstance(wanted, list) else [wanted]
-    texts = [as_text(value) for value in values]
-    if not texts:
-        place.say("an empty list matches nothing", "name the texts that match")
-    if None in texts:
-        place.say(
-            "expected a text, a number, true or false", "write it as the source does, in quotes, or a list of such"
-        )
-    return tuple(text for text in texts if text is not None)

@@ -11,8 +11,11 @@ from zoneinfo import ZoneInfo
 from analytics.facts import FACTS
 from data.settings import shapes
 from data.settings.addresses import absolute, store_url, warehouse_url, web_url
+from data.settings.alert_shapes import AlertsShape
+from data.settings.alerts import read_alerting
 from data.settings.catalogue import Extras, read_catalogue
 from data.settings.document import read_table, substitute
+from data.settings.matches import Known
 from data.settings.origin import say_unknown_zone
 from data.settings.problems import Place, suggest
 from data.settings.shapes import Shape, shaped
@@ -23,11 +26,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from analytics.kpi import Kpi
+    from analytics.routing import Alerting
     from data.settings.document import Table
     from data.settings.draft import Draft
 
 SHIPPED_KPIS = Path(__file__).parents[2] / "kpis.toml"
-_SECTIONS = ("network", "warehouse", "store", "kpis", "judging", "web", "mail", "source")
+_LISTS = {
+    "source": "sources",
+    "recipient": "recipients",
+    "route": "routes",
+    "maintenance": "maintenance windows",
+}
+"""Tables that are written once per entry, and what many of them are called."""
+_SECTIONS = ("network", "warehouse", "store", "kpis", "judging", "web", "mail", "alerts", *_LISTS)
 _MAIL_PORTS = {"none": 25, "starttls": 587, "tls": 465}
 AnyShape = TypeVar("AnyShape", bound=Shape)
 
@@ -59,8 +70,8 @@ class _Reader:
         judging = self._section("judging", shapes.Judging)
         web = self._web()
         mail = self._mail()
-        tables = self._source_tables()
-        drafts, sources = read_sources(tables, self.environ, self.place, self.folder, network.timezone)
+        drafts, sources = read_sources(self._tables("source"), self.environ, self.place, self.folder, network.timezone)
+        alerting = self._alerting(Known.of(kpi_table, _names(drafts)), network.timezone)
         kpis = self._kpis(kpis_path, kpi_table, drafts, network.timezone)
         if self.place.problems:
             raise SettingsError(self.place.problems, tuple(sources))
@@ -78,6 +89,7 @@ class _Reader:
             web_port=web.port,
             public_url=web.public_url,
             mail=mail,
+            alerting=alerting,
         )
 
     def _at(self, section: str, key: str) -> Place:
@@ -116,13 +128,21 @@ class _Reader:
         if shape.password is not None and shape.user is None:
             self._at("mail", "user").say("a password without a user", 'add user = "..." or remove the password')
         port = shape.port if "port" in shape.model_fields_set else _MAIL_PORTS[shape.tls]
-        return Mail(shape.host, port, shape.user, shape.password, shape.tls, shape.sender)
+        if shape.folder == "":
+            self._at("mail", "folder").say("it names no folder", 'write e.g. folder = "mails"')
+        folder = None if shape.folder is None else absolute(shape.folder, self.folder)
+        return Mail(shape.host, port, shape.user, shape.password, shape.tls, shape.sender, folder)
 
-    def _source_tables(self) -> list[Any]:
-        tables = self.table.get("source", [])
+    def _alerting(self, known: Known, timezone: str) -> Alerting:
+        alerts = self._section("alerts", AlertsShape)
+        tables = {kind: self._tables(kind) for kind in ("recipient", "route", "maintenance")}
+        return read_alerting(alerts, tables, known, self.environ, self.place, timezone)
+
+    def _tables(self, kind: str) -> list[Any]:
+        tables = self.table.get(kind, [])
         if isinstance(tables, list):
             return tables
-        self.place.at("source").say("expected a list of sources", "write [[source]] with two brackets")
+        self.place.at(kind).say(f"expected a list of {_LISTS[kind]}", f"write [[{kind}]] with two brackets")
         return [tables]
 
     def _kpi_table(self) -> tuple[Path, Table | None]:
@@ -137,6 +157,10 @@ class _Reader:
             return ()
         place = Place(str(path), self.place.problems)
         return read_catalogue(table, _extras(drafts), ZoneInfo(timezone), place)
+
+
+def _names(drafts: list[Draft]) -> list[str]:
+    return [draft.shape.name for draft in drafts if draft.shape.name]
 
 
 def _extras(drafts: list[Draft]) -> Extras:

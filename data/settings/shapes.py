@@ -26,6 +26,9 @@ def _column(value: Any) -> Any:
 
 
 Port = Annotated[int, BeforeValidator(_number), Field(ge=1, le=65535)]
+Family = Literal[
+    "quality", "speed", "workload", "parts", "logistics", "contact", "customer", "cost", "integrity", "data"
+]
 
 
 class Shape(BaseModel):
@@ -66,6 +69,7 @@ class MailShape(Shape):
     password: str | None = None
     tls: Literal["none", "starttls", "tls"] = "none"
     sender: str = "Painpoint <painpoint@localhost>"
+    folder: str | None = None
 
 
 class FieldShape(Shape):
@@ -131,12 +135,7 @@ class LimitShape(Shape):
 
 class KpiShape(Shape):
     title: str | None = None
-    family: (
-        Literal[
-            "quality", "speed", "workload", "parts", "logistics", "contact", "customer", "cost", "integrity", "data"
-        ]
-        | None
-    ) = None
+    family: Family | None = None
     fact: str | None = None
     measure: dict[str, Any] | None = None
     where: list[Any] = []
@@ -232,6 +231,9 @@ _MENDS = {
     ("headers", "dict_type"): 'write { Authorization = "Bearer ${NAME}" }',
     ("paging", "model_type"): 'write e.g. { page = "page", size = "per_page", rows = 500 }',
     ("measure", "dict_type"): 'write e.g. { share = "late" }',
+    ("to", "list_type"): 'put it in brackets, e.g. ["ops@example.com"]',
+    ("match", "dict_type"): 'write e.g. { country = "IN" }',
+    ("escalate", "model_type"): 'write e.g. { after = "2 h", to = ["head@example.com"] }',
 }
 
 
@@ -261,7 +263,7 @@ def _keys(shape: type[Shape], loc: tuple[int | str, ...]) -> list[str]:
     for step in loc:
         inner = _inner(shape.model_fields[step].annotation) if step in shape.model_fields else None
         shape = inner or shape
-    return list(shape.model_fields)
+    return [field.alias or name for name, field in shape.model_fields.items()]
 
 
 def _inner(annotation: Any) -> type[Shape] | None:
@@ -289,6 +291,19 @@ def as_text(value: Any) -> str | None:
     if isinstance(value, str):
         return str(value)
     return str(value) if isinstance(value, (int, float)) else None
+
+
+def as_texts(wanted: Any, place: Place) -> tuple[str, ...]:
+    """Give a TOML scalar, or a list of such, as sources write them; report an empty list and what is no scalar."""
+    values = wanted if isinstance(wanted, list) else [wanted]
+    texts = [as_text(value) for value in values]
+    if not texts:
+        place.say("an empty list matches nothing", "name the texts that match")
+    if None in texts:
+        place.say(
+            "expected a text, a number, true or false", "write it as the source does, in quotes, or a list of such"
+        )
+    return tuple(text for text in texts if text is not None)
 
 
 def unknown(place: Place, what: str, written: str, known: Any) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from analytics.facts import FACTS
-from data.settings.document import Table, substitute
-from data.settings.draft import Draft
+from data.settings.draft import Draft, read_entry
 from data.settings.events import read_kinds, say_shape
 from data.settings.extras import read_extra
 from data.settings.fields import read_mapping, say_unmapped_key
@@ -21,7 +20,7 @@ from data.settings.origin import (
 )
 from data.settings.problems import Place, quoted
 from data.settings.remote import read_paging, say_request, say_token
-from data.settings.shapes import SourceShape, shaped, unknown
+from data.settings.shapes import SourceShape, unknown
 from data.settings.values import Source
 
 if TYPE_CHECKING:
@@ -37,24 +36,14 @@ def read_sources(
     sources: list[Source] = []
     for index, table in enumerate(tables):
         before = len(place.problems)
-        draft = _draft(table, environ, place.within(_title(table, index)), folder, timezone)
+        entry = read_entry("source", index, SourceShape, table, environ, place)
+        draft = Draft(entry.shape, entry.place, entry.broken, folder, timezone)
         _say_clashes(draft, drafts)
         source = _source(draft)
         drafts.append(draft)
         if len(place.problems) == before and source is not None:
             sources.append(source)
     return drafts, sources
-
-
-def _title(table: Any, index: int) -> str:
-    name = table.get("name") if isinstance(table, dict) else None
-    return f"[[source]] {quoted(name)}" if isinstance(name, str) and name else f"[[source]] number {index + 1}"
-
-
-def _draft(table: Table, environ: Environ[str, str], place: Place, folder: Path, timezone: str) -> Draft:
-    table, broken = substitute(table, environ, place)
-    shape = shaped(SourceShape, table, place, broken)
-    return Draft(shape, place, frozenset(broken), folder, timezone)
 
 
 def _say_clashes(draft: Draft, earlier: list[Draft]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from analytics.deserved import FALSE_DISCOVERIES
+from analytics.routing import Alerting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,12 +109,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Mail:
+    """The server that mails are given to, or the folder that they are written to instead."""
+
     host: str = "localhost"
     port: int = 25
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: Literal["none", "starttls", "tls"] = "none"
     sender: str = "Painpoint <painpoint@localhost>"
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,7 @@ class Settings:
     web_port: int = 8050
     public_url: str | None = None
     mail: Mail | None = None
+    alerting: Alerting = Alerting()
 
 
 class SettingsError(Exception):
