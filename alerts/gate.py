@@ -1,0 +1,233 @@
+"""Whether a notice that is due may leave now: a visible list of checks, each with a named reason why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from alerts.letter import Kind
+from alerts.machine import SOURCE, Value
+from analytics.kpi import Level
+from analytics.routing import Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from analytics.routing import Alerting, Hours, Route, Silence
+
+LOOK_AGAIN = timedelta(seconds=30)
+"""What waits for something that may end at any time is looked at again after this."""
+OPENINGS = (Kind.OPENED, Kind.TURNING, Kind.ESCALATED)
+"""The kinds by which a recipient first hears of an episode."""
+ENDINGS = (Kind.RECOVERED, Kind.CORRECTED, Kind.WITHDRAWN)
+ONE_CAUSE = 0.8
+"""An episode is part of another if at least this share of those it hurts are hurt by the other too."""
+
+
+@dataclass(frozen=True)
+class Preference:
+    """What a recipient has chosen for himself."""
+
+    quiet: Hours | None = None
+    pain_above: float | None = None
+    stopped_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Due:
+    """A notice with its episode as it is now."""
+
+    id: int
+    episode: int
+    recipient: str
+    route: str
+    kind: Kind
+    sequence: int
+    reason: str
+    created_at: datetime
+    not_before: datetime
+    held: str
+    story: tuple[tuple[str, str], ...]
+    value: Value
+    opened_at: datetime
+    closed_at: datetime | None
+    acknowledged_by: str | None
+    snoozed_until: datetime | None
+    unstable: bool
+    inherited: Mapping[str, str] = field(repr=False)
+    reading: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def subject(self) -> Subject:
+        slice_ = {**self.inherited, **self.reading["slice"]}
+        level = Level.TURNING if self.value is Value.TURNING else Level.RED
+        return Subject(self.reading["kpi"], self.reading["family"], slice_, level, float(self.reading["pain"] or 0.0))
+
+
+@dataclass(frozen=True)
+class Known:
+    """An open episode that the recipient was told of, or is about to be."""
+
+    episode: int
+    slice: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class World:
+    """What the checks look at, all of one recipient and moment.
+
+    `openings` gives per episode how far the notices of its beginning are, `known` the open episodes by KPI and text of the slice,
+    `dead` those of dead sources by name, `free_at` when the rate limit allows the next letter.
+    """
+
+    moment: datetime
+    alerting: Alerting
+    preference: Preference = Preference()
+    silences: tuple[Silence, ...] = ()
+    openings: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    known: Mapping[tuple[str, tuple[tuple[str, str], ...]], Known] = field(default_factory=dict)
+    dead: Mapping[str, Known] = field(default_factory=dict)
+    free_at: datetime | None = None
+
+    def route(self, name: str) -> Route | None:
+        return next((route for route in self.alerting.routes if route.name == name), None)
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What is done with a notice, and why if it is not sent now; what is held is looked at again at `until`."""
+
+    action: Literal["send", "hold", "drop"]
+    reason: str = ""
+    until: datetime | None = None
+
+
+SEND = Ruling("send")
+
+
+def _drop(reason: str) -> Ruling:
+    return Ruling("drop", reason)
+
+
+def _unrouted(due: Due, world: World) -> Ruling | None:
+    if due.kind is Kind.UNDELIVERED:
+        return (
+            None if world.alerting.fallback == due.recipient else _drop("nobody is told of undeliverable mail any more")
+        )
+    route = world.route(due.route)
+    return None if route and due.recipient in route.everyone else _drop("no route names this recipient any more")
+
+
+def _stopped(due: Due, world: World) -> Ruling | None:  # noqa: ARG001
+    at = world.preference.stopped_at
+    return None if at is None else _drop(f"has stopped all mail on {at:%Y-%m-%d}")
+
+
+def _over(due: Due, world: World) -> Ruling | None:  # noqa: ARG001
+    tells_of_now = due.kind not in (*ENDINGS, Kind.UNDELIVERED)
+    return _drop("over before it was told") if tells_of_now and due.closed_at is not None else None
+
+
+def _unopened(due: Due, world: World) -> Ruling | None:
+    """Let an ending go only where the beginning did; what merely repeats waits for it, and says nothing new if it comes along."""
+    if due.kind in OPENINGS or due.kind is Kind.UNDELIVERED:
+        return None
+    opening = world.openings.get(due.episode, frozenset())
+    if "told" in opening:
+        return None
+    if "written" in opening:
+        return Ruling("hold", "waits until the first mail has left", world.moment + LOOK_AGAIN)
+    if "waiting" in opening:
+        return _drop("the first mail, which is still to come, will say so")
+    if due.kind in ENDINGS:
+        return _drop("the beginning was not told")
+    return None
+
+
+def _handled(due: Due, world: World) -> Ruling | None:
+    if due.kind in (Kind.REMINDER, Kind.ESCALATED) and due.acknowledged_by is not None:
+        return _drop(f"acknowledged by {due.acknowledged_by}")
+    snoozed = due.snoozed_until is not None and world.moment < due.snoozed_until
+    if snoozed and due.kind not in (*ENDINGS, Kind.UNDELIVERED):
+        return Ruling("hold", "snoozed", _soon(due.snoozed_until, world))
+    return None
+
+
+def _silenced(due: Due, world: World) -> Ruling | None:
+    subject = due.subject
+    for silence in world.silences:
+        until = silence.until(world.moment) if silence.match.holds(subject) else None
+        if until is not None:
+            return Ruling("hold", f"silenced by {silence.by}: {silence.reason}", _soon(until, world))
+    return None
+
+
+def _inhibited(due: Due, world: World) -> Ruling | None:
+    """Hold what a dead source makes doubtful, and what is only a part of a wider episode that the recipient knows."""
+    if due.kind in ENDINGS or due.kind is Kind.UNDELIVERED or due.reading["kpi"] == SOURCE:
+        return None
+    again = world.moment + LOOK_AGAIN
+    if due.reading.get("stale"):
+        for name, source in world.dead.items():
+            if name in due.reading["reason"]:
+                return Ruling("hold", f"its source {name} is dead, which is episode {source.episode}", again)
+    shared = due.reading.get("shared")
+    if shared and shared["share"] >= ONE_CAUSE:
+        wider = world.known.get((shared["kpi"], tuple(sorted(shared["slice"].items()))))
+        if wider and wider.episode != due.episode and _is_wider(wider.slice, due.subject.slice):
+            return Ruling("hold", f"is a part of episode {wider.episode}, which hurts the same customers", again)
+    return None
+
+
+def _is_wider(slice_: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    return len(slice_) < len(other) and all(other.get(name) == value for name, value in slice_.items())
+
+
+def _quiet(due: Due, world: World) -> Ruling | None:
+    route = world.route(due.route)
+    if route is not None and route.digest is None:
+        until, why = route.holds_until(world.moment, due.subject.pain)
+        if why:
+            return Ruling("hold", why, until)
+    own = world.preference.quiet.until(world.moment) if world.preference.quiet else None
+    return None if own is None else Ruling("hold", "waits for the end of the recipient's own quiet hours", own)
+
+
+def _small(due: Due, world: World) -> Ruling | None:
+    above = world.preference.pain_above
+    if above is None or due.kind not in OPENINGS or due.reading["kpi"] == SOURCE or due.subject.pain > above:
+        return None
+    return Ruling("hold", f"the recipient wants pains above {above:g} only", world.moment + LOOK_AGAIN)
+
+
+def _rate(due: Due, world: World) -> Ruling | None:  # noqa: ARG001
+    if world.free_at is None:
+        return None
+    rate = world.alerting.rate
+    return Ruling("hold", f"rate limit of {rate.most} in {rate.per:g} s: told together in the next mail", world.free_at)
+
+
+def _soon(until: datetime | None, world: World) -> datetime:
+    """Look again soon at what a person may end earlier."""
+    again = world.moment + LOOK_AGAIN
+    return again if until is None else min(until, again)
+
+
+CHECKS: tuple[Callable[[Due, World], Ruling | None], ...] = (
+    _unrouted,
+    _stopped,
+    _over,
+    _unopened,
+    _handled,
+    _silenced,
+    _inhibited,
+    _small,
+    _quiet,
+    _rate,
+)
+
+
+def ruling(due: Due, world: World) -> Ruling:
+    """Ask the checks in their order; the first that objects decides."""
+    return next((found for check in CHECKS if (found := check(due, world)) is not None), SEND)
