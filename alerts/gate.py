@@ -89,6 +89,8 @@ class World:
     known: Mapping[tuple[str, tuple[tuple[str, str], ...]], Known] = field(default_factory=dict)
     dead: Mapping[str, Known] = field(default_factory=dict)
     free_at: datetime | None = None
+    reachable: bool = True
+    """There is a way to this recipient: a mail server, for a mail address."""
 
     def route(self, name: str) -> Route | None:
         return next((route for route in self.alerting.routes if route.name == name), None)
@@ -201,6 +203,12 @@ def _small(due: Due, world: World) -> Ruling | None:
     return Ruling("hold", f"the recipient wants pains above {above:g} only", world.moment + LOOK_AGAIN)
 
 
+def _unreachable(due: Due, world: World) -> Ruling | None:  # noqa: ARG001
+    if world.reachable:
+        return None
+    return Ruling("hold", "no mail server is set: add [mail] to the settings", world.moment + LOOK_AGAIN)
+
+
 def _rate(due: Due, world: World) -> Ruling | None:  # noqa: ARG001
     if world.free_at is None:
         return None
@@ -224,6 +232,7 @@ CHECKS: tuple[Callable[[Due, World], Ruling | None], ...] = (
     _inhibited,
     _small,
     _quiet,
+    _unreachable,
     _rate,
 )
 

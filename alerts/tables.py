@@ -166,10 +166,12 @@ ATTEMPTS = Table(
     Column("id", Integer, primary_key=True),
     Column("letter", Integer, ForeignKey("letters.id"), nullable=False, index=True),
     Column("at", Instant, nullable=False),
+    Column("outcome", String(20), nullable=False),
     Column("code", Integer),
     Column("said", Text, nullable=False),
     Column("by", Text, nullable=False),
 )
+"""Every try to hand a letter over that came to an end: accepted, later, never or unclear."""
 
 SILENCES = Table(
     "silences",

@@ -99,6 +99,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("letter", sa.Integer, sa.ForeignKey("letters.id"), nullable=False),
         sa.Column("at", sa.DateTime, nullable=False),
+        sa.Column("outcome", sa.String(20), nullable=False),
         sa.Column("code", sa.Integer),
         sa.Column("said", sa.Text, nullable=False),
         sa.Column("by", sa.Text, nullable=False),

@@ -1,0 +1,121 @@
+"""What time alone makes due: openings for routes that begin to apply, reminders, and escalations where nobody acknowledges."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from alerts.letter import Kind
+from alerts.machine import Value
+from alerts.recorder import Recorder, notice_row
+from alerts.tables import EPISODES, LETTERS, NOTICES, insert_new
+from analytics.kpi import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sqlalchemy import Connection, Row
+
+    from analytics.routing import Alerting, Route
+
+_PENDING = ("waiting", "written")
+
+
+@dataclass
+class _Told:
+    """What one recipient was told of one episode, and what is on its way."""
+
+    route: str
+    last: datetime | None = None
+    pending: bool = False
+    reminders: int = 0
+
+
+@dataclass
+class _Course:
+    """The notices of one episode: per recipient, and when each route's first one was due."""
+
+    told: dict[str, _Told] = field(default_factory=dict)
+    began: dict[str, datetime] = field(default_factory=dict)
+    keys: set[str] = field(default_factory=set)
+
+
+def remind(con: Connection, alerting: Alerting, moment: datetime) -> int:
+    """Write the notices that have become due by a moment (aware, UTC); doing it again, or twice at once, writes nothing more."""
+    episodes = con.execute(select(EPISODES).where(EPISODES.c.closed_at.is_(None))).all()
+    courses = _courses(con)
+    routes = {route.name: route for route in alerting.routes}
+    rows = [
+        row
+        for episode in episodes
+        for row in _of_episode(episode, courses[episode.id], alerting, routes, moment)
+        if row["key"] not in courses[episode.id].keys
+    ]
+    insert_new(con, NOTICES, rows)
+    return len(rows)
+
+
+def _courses(con: Connection) -> dict[int, _Course]:
+    query = (
+        select(NOTICES, LETTERS.c.done_at)
+        .join(EPISODES, NOTICES.c.episode == EPISODES.c.id)
+        .outerjoin(LETTERS, NOTICES.c.letter == LETTERS.c.id)
+        .where(EPISODES.c.closed_at.is_(None))
+    )
+    found: dict[int, _Course] = defaultdict(_Course)
+    for row in con.execute(query):
+        course = found[row.episode]
+        course.keys.add(row.key)
+        told = course.told.setdefault(row.recipient, _Told(row.route))
+        told.pending |= row.status in _PENDING
+        told.reminders += row.kind == Kind.REMINDER
+        if row.status == "told" and row.done_at is not None:
+            told.last = max(told.last or row.done_at, row.done_at)
+        if row.kind == Kind.OPENED and row.status != "dropped" and not row.held:
+            course.began[row.route] = min(course.began.get(row.route, row.not_before), row.not_before)
+    return found
+
+
+def _of_episode(
+    episode: Row[Any], course: _Course, alerting: Alerting, routes: Mapping[str, Route], moment: datetime
+) -> Iterator[dict[str, Any]]:
+    reading, value = episode.reading, Value(episode.value)
+    level = Level.TURNING if value is Value.TURNING else Level.RED
+    kind = Kind.TURNING if value is Value.TURNING else Kind.OPENED
+    pain = float(reading["pain"] or 0.0)
+    for route, recipients in Recorder(alerting).routed(reading, episode.inherited, level):
+        for recipient in recipients:
+            yield notice_row(episode.id, recipient, route, kind, 0, reading["reason"], moment, pain)
+    if value is not Value.RED or episode.acknowledged_at is not None:
+        return
+    snoozed = episode.snoozed_until
+    if snoozed is not None and moment < snoozed:
+        return
+    for recipient, told in course.told.items():
+        if (why := _reminds(told, routes.get(told.route), snoozed, moment)) is not None:
+            yield notice_row(
+                episode.id, recipient, routes[told.route], Kind.REMINDER, told.reminders, why, moment, pain
+            )
+    for name, began in course.began.items():
+        escalate = routes[name].escalate if name in routes else None
+        if escalate is not None and moment - began >= timedelta(seconds=escalate.after):
+            for recipient in escalate.to:
+                yield notice_row(episode.id, recipient, routes[name], Kind.ESCALATED, 0, _UNTAKEN, moment, pain)
+
+
+_UNTAKEN = "Nobody has acknowledged it."
+
+
+def _reminds(told: _Told, route: Route | None, snoozed: datetime | None, moment: datetime) -> str | None:
+    """Say why a recipient is reminded; None if he is not."""
+    if route is None or told.last is None or told.pending:
+        return None
+    if snoozed is not None and told.last < snoozed:
+        return "The snooze has ended, and it is still red."
+    if route.remind_after is not None and moment - told.last >= timedelta(seconds=route.remind_after):
+        return "It is still red, and nobody has acknowledged it."
+    return None
