@@ -21,7 +21,7 @@ from alerts.letter import Kind, Letter, Links, Notice
 from alerts.machine import SOURCE, Value
 from alerts.mail import compose, short
 from alerts.silences import preference_of, silences_at
-from alerts.tables import EPISODES, LETTERS, NOTICES
+from alerts.tables import EPISODES, LETTERS, NOTICES, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -74,7 +74,7 @@ class Composer:
         Why something may not is noted with the notice. What is written was still so when it was written: another dispatcher that
         was quicker makes this one write nothing.
         """
-        with engine.connect() as con:
+        with reading(engine) as con:
             dues = self._dues(con, name, moment)
             if not dues:
                 return None
@@ -203,7 +203,7 @@ class Composer:
                 said="",
             )
         )
-        (number,) = done.inserted_primary_key
+        number = int(done.inserted_primary_key[0]) if done.inserted_primary_key else 0
         ids = [notice.id for notice in letter.notices]
         own = NOTICES.c.id.in_(ids) & (NOTICES.c.status == "waiting")
         taken = con.execute(NOTICES.update().where(own).values(status="written", letter=number, held=""))

@@ -16,7 +16,7 @@ from alerts.composer import LEASE, Frozen
 from alerts.gate import ENDINGS
 from alerts.letter import Kind
 from alerts.reminders import remind
-from alerts.tables import ATTEMPTS, EPISODES, LETTERS, NOTICES, PULSES, insert_new
+from alerts.tables import ATTEMPTS, EPISODES, LETTERS, NOTICES, PULSES, insert_new, reading
 from alerts.transports import Answer
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Dispatcher:
                 remind(con, self.composer.alerting, moment)
                 self._reminded = moment
             names = self.composer.waiting(con, moment)
-        sent = sum(self._retry(number) for number in self._due_letters(moment))
+        sent = sum(self._retry(number) for number, name in self._due_letters(moment) if self._may(name, self.clock()))
         for name in names:
             while self._may(name, self.clock()):
                 letter = self.composer.next_letter(self.engine, name, self.clock())
@@ -118,13 +118,13 @@ class Dispatcher:
         rest = self._rests.get(self._way(name))
         return rest is None or moment >= rest[0]
 
-    def _due_letters(self, moment: datetime) -> list[int]:
+    def _due_letters(self, moment: datetime) -> list[tuple[int, str]]:
         free = LETTERS.c.lease_until.is_(None) | (LETTERS.c.lease_until <= moment)
         query = select(LETTERS.c.id, LETTERS.c.recipient).where(
             LETTERS.c.status == "waiting", LETTERS.c.not_before <= moment, free
         )
-        with self.engine.connect() as con:
-            return [row.id for row in con.execute(query.order_by(LETTERS.c.id)) if self._may(row.recipient, moment)]
+        with reading(self.engine) as con:
+            return [(row.id, row.recipient) for row in con.execute(query.order_by(LETTERS.c.id))]
 
     def _retry(self, number: int) -> int:
         """Lease a letter that was tried before, and try again; what is over and was certainly not taken is let go."""
@@ -143,8 +143,6 @@ class Dispatcher:
             if _is_over(con, number, row.attempts - 1):
                 self._let_go(con, number, moment)
                 return 0
-        if not self._may(row.recipient, moment):
-            return 0
         recipient = self.composer.alerting.recipient(row.recipient)
         self.pass_by("letter leased")
         return self._send(Frozen(number, recipient, row.payload, row.attempts))

@@ -60,9 +60,14 @@ class Due:
 
     @property
     def subject(self) -> Subject:
-        slice_ = {**self.inherited, **self.reading["slice"]}
-        level = Level.TURNING if self.value is Value.TURNING else Level.RED
-        return Subject(self.reading["kpi"], self.reading["family"], slice_, level, float(self.reading["pain"] or 0.0))
+        return subject_of(self.value, self.inherited, self.reading)
+
+
+def subject_of(value: str, inherited: Mapping[str, str], reading: Mapping[str, Any]) -> Subject:
+    """Give what an episode is about, with what its partner has in the master data."""
+    level = Level.TURNING if value == Value.TURNING else Level.RED
+    slice_ = {**inherited, **reading["slice"]}
+    return Subject(reading["kpi"], reading["family"], slice_, level, float(reading["pain"] or 0.0))
 
 
 @dataclass(frozen=True)

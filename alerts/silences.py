@@ -6,7 +6,9 @@ import re
 from dataclasses import asdict
 from datetime import time
 from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
 
+from babel import Locale, UnknownLocaleError
 from sqlalchemy import select
 
 from alerts.gate import Preference
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
+LANGUAGES = ("en", "de")
 _HOURS = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
 
 
@@ -55,6 +58,18 @@ def _chosen(recipient: Recipient, row: Row[Any]) -> tuple[Recipient, Preference]
     chosen = Recipient(recipient.name, recipient.address, row.language or recipient.language, zone)
     quiet = hours_of(row.quiet, zone) if row.quiet else None
     return chosen, Preference(quiet, row.pain_above, row.stopped_at)
+
+
+def known_zone(name: str) -> bool:
+    return name in available_timezones()
+
+
+def known_language(name: str) -> bool:
+    """Tell whether there are texts in a language, whatever the country it is spoken in."""
+    try:
+        return Locale.parse(name, sep="-").language in LANGUAGES
+    except (ValueError, UnknownLocaleError):
+        return False
 
 
 def hours_of(text: str, timezone: str) -> Hours:

@@ -26,7 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Connection, Dialect
+    from sqlalchemy import Connection, Dialect, Engine
 
 METADATA = MetaData()
 
@@ -219,6 +219,11 @@ PULSES = Table(
 SECRETS = Table(
     "secrets", METADATA, Column("name", String(40), primary_key=True), Column("value", Text, nullable=False)
 )
+
+
+def reading(engine: Engine) -> Connection:
+    """Give a connection that only reads, and so never waits for those who write."""
+    return engine.connect().execution_options(reads=True)
 
 
 def insert_new(con: Connection, table: Table, rows: Iterable[dict[str, Any]]) -> None:

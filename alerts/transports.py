@@ -197,7 +197,7 @@ class Chat:
         if not channel.add(address):
             return Answer("never", "Apprise knows no such kind of address, or a part of it is missing")
         try:
-            with apprise.LogCapture(level=logging.WARNING) as heard:
+            with apprise.LogCapture(level=logging.WARNING) as heard:  # type: ignore[no-untyped-call]
                 sent = channel.notify(title=text["title"], body=text["body"])
                 said = _text(heard.getvalue()).replace(address, "the channel")
         except Exception as error:  # noqa: BLE001  # plugins raise what they like

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from sqlalchemy import Connection
+
     from analytics.board import Board
     from data.session import Session
     from data.settings import Source
@@ -55,6 +57,8 @@ class Engine:
     session: Session
     publish: Callable[[Board], None]
     beat: Callable[[datetime], None]
+    record: Callable[[Connection, Board], object] | None = None
+    """Takes every Board that was judged, within the transaction that stores it."""
     errors: dict[str, str] = field(default_factory=dict)
     _failing: dict[str, _Failing] = field(default_factory=dict)
 
@@ -175,12 +179,23 @@ class Engine:
         document = as_json(board)
         changed = self._document.get("version") is None or not same_picture(document, self._document)
         if changed:
-            self._document = self.session.store.add(moment, board.batch, live=True, document=document).document
+            also = None if self.record is None else self._recorded(board)
+            stored = self.session.store.add(moment, board.batch, live=True, document=document, also=also)
+            self._document = stored.document
+        elif self.record is not None:
+            # the same picture, but time has passed: what is unstable calms down, what fails has failed for long
+            with self.session.store.engine.begin() as con:
+                self.record(con, replace(board, version=int(str(self._document["version"]))))
         # after a restart the Board of an unchanged network is the one stored before, and still has to be shown
         if changed or not self._published:
             self.publish(replace(board, version=int(str(self._document["version"]))))
             self._published = True
         self.beat(self.session.clock())
+
+    def _recorded(self, board: Board) -> Callable[[Connection, int], object]:
+        record = self.record
+        assert record is not None  # noqa: S101  # asked by the only caller
+        return lambda con, version: record(con, replace(board, version=version))
 
 
 def _trigger(source: Source, timezone: str) -> IntervalTrigger | CronTrigger:
