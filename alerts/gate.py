@@ -145,11 +145,9 @@ def _unopened(due: Due, world: World) -> Ruling | None:
         return None
     if "written" in opening:
         return Ruling("hold", "waits until the first mail has left", world.moment + LOOK_AGAIN)
-    if "waiting" in opening:
-        return _drop("the first mail, which is still to come, will say so")
     if due.kind in ENDINGS:
         return _drop("the beginning was not told")
-    return None
+    return _drop("the first mail, which is still to come, will say so") if "waiting" in opening else None
 
 
 def _handled(due: Due, world: World) -> Ruling | None:

@@ -122,13 +122,13 @@ class Inbox:
         """Say whether alerts leave: whether a dispatcher lives, what waits for how long, how many letters are dead."""
         now = self.clock()
         with reading(self.engine) as con:
-            beat = con.execute(select(func.max(PULSES.c.at), type_=PULSES.c.at.type)).scalar()
+            beat = con.execute(select(func.max(PULSES.c.at))).scalar()
             due = (NOTICES.c.status == "waiting") & (NOTICES.c.not_before <= now)
-            first = con.execute(select(func.min(NOTICES.c.not_before), type_=PULSES.c.at.type).where(due)).scalar()
+            first = con.execute(select(func.min(NOTICES.c.not_before)).where(due)).scalar()
             unsent = con.execute(
-                select(
-                    func.count(), func.min(LETTERS.c.created_at, type_=PULSES.c.at.type), func.max(LETTERS.c.said)
-                ).where(LETTERS.c.status == "waiting")
+                select(func.count(), func.min(LETTERS.c.created_at), func.max(LETTERS.c.said)).where(
+                    LETTERS.c.status == "waiting"
+                )
             ).one()
             waiting = _count(con, select(NOTICES.c.id).where(due)) + unsent[0]
             dead = _count(con, select(LETTERS.c.id).where(LETTERS.c.status == "dead"))

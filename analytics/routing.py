@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 DAY = timedelta(days=1)
+MOST_DAYS = 8
+"""Hours that go on for more whole days than this never end."""
 GROUP_WAIT = 30.0
 REMIND_AFTER = 86_400.0
 MOST_MAILS, MAILS_PER = 20, 3_600.0
@@ -68,7 +70,19 @@ class Hours:
     weekdays: tuple[int, ...] = ()
 
     def until(self, moment: datetime) -> datetime | None:
-        """Give when the stretch that covers a moment ends (aware, UTC); None if none does."""
+        """Give when the stretch that covers a moment ends (aware, UTC; `datetime.max` if never); None if none does.
+
+        Stretches that touch are one: of whole days, or where a DST change leaves out what lies between two.
+        """
+        ends = self._end_of(moment)
+        for _ in range(MOST_DAYS):
+            further = None if ends is None else self._end_of(ends)
+            if further is None:
+                return ends
+            ends = further
+        return datetime.max.replace(tzinfo=UTC)
+
+    def _end_of(self, moment: datetime) -> datetime | None:
         zone = ZoneInfo(self.timezone)
         today = moment.astimezone(zone).date()
         for day in (today - DAY, today):
@@ -94,12 +108,17 @@ class Digest:
         """Give the first such time after a moment (aware, UTC)."""
         zone = ZoneInfo(self.timezone)
         if self.every == "hour":
-            full = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(minutes=self.at.minute)
-            return full if full > moment else full + timedelta(hours=1)
+            return self._next_hour(moment, zone)
         today = moment.astimezone(zone).date()
         days = (today + timedelta(days=n) for n in range(-1, 9))
         wanted = (day for day in days if self.every == "day" or day.weekday() == self.weekday)
         return next(at for day in wanted if (at := instant_of(day, self.at, zone)) > moment)
+
+    def _next_hour(self, moment: datetime, zone: ZoneInfo) -> datetime:
+        """Look at every minute of two hours: some zones are half an hour off, or move by half an hour."""
+        full = moment.astimezone(UTC).replace(second=0, microsecond=0)
+        minutes = (full + timedelta(minutes=n) for n in range(1, 121))
+        return next(at for at in minutes if at.astimezone(zone).minute == self.at.minute)
 
 
 def instant_of(day: date, at: time, zone: ZoneInfo) -> datetime:

@@ -31,7 +31,7 @@ class EscalateShape(Shape):
 
 
 class RouteShape(NamedShape):
-    match: dict[str, Any] = {}
+    match: dict[str, Any] | None = None
     to: list[str] | None = None
     quiet: str | None = None
     pain_above: float | None = Field(default=None, ge=0, allow_inf_nan=False)
@@ -42,7 +42,7 @@ class RouteShape(NamedShape):
 
 
 class MaintenanceShape(NamedShape):
-    match: dict[str, Any] = {}
+    match: dict[str, Any] | None = None
     reason: str | None = None
     begins: Any = Field(default=None, alias="from")
     ends: Any = Field(default=None, alias="to")

@@ -84,7 +84,10 @@ def _rate(written: str, place: Place) -> Rate:
     if match is None:
         place.say(f"{quoted(written)} is no rate", 'write e.g. "20 per h", "5 per 10 min" or "100 per d"')
         return Rate()
-    most, per = int(match[1]), seconds(f"{match[2] or 1} {match[3]}")
+    try:
+        most, per = int(match[1]), seconds(f"{match[2] or 1} {match[3]}")
+    except ValueError:  # more digits than Python reads, or more than 100 years
+        most, per = 0, 0.0
     if not (1 <= most <= _MOST and _SHORTEST <= per <= _LONGEST):
         place.say(f"{quoted(written)} is out of range", f"write 1 to {_MOST} mails in 1 min to 7 d")
         return Rate()

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from data.settings.document import Table
     from data.settings.problems import Place
 
-_OWN = ("kpi", "family", "level", "pain_above")
+OWN = ("kpi", "family", "level", "pain_above")
+"""Conditions that are no dimension."""
 _TOLD = (Level.RED, Level.TURNING, Level.AMBER)
 
 
@@ -47,15 +48,16 @@ def _columns(entry: Any) -> Iterable[str]:
         yield from (column for column in group if isinstance(column, str)) if isinstance(group, list) else ()
 
 
-def read_match(table: Table, known: Known, place: Place, levels: tuple[Level, ...] = ()) -> Match:
+def read_match(table: Table | None, known: Known, place: Place, levels: tuple[Level, ...] = ()) -> Match:
     """Check every condition of a match; `levels` are those it asks for where it names none."""
+    table = table or {}
     texts = {key: as_texts(wanted, place.at(key)) for key, wanted in table.items() if key != "pain_above"}
     kpis, families, written = (texts.pop(key, ()) for key in ("kpi", "family", "level"))
     _say_unknown("KPI", kpis, known.kpis, place.at("kpi"))
     _say_unknown("family", families, get_args(Family), place.at("family"))
     for dimension in texts:
         if known.dimensions is not None and dimension not in known.dimensions:
-            unknown(place.at(dimension), "slice dimension", dimension, (*_OWN, *known.dimensions))
+            unknown(place.at(dimension), "slice dimension", dimension, (*OWN, *known.dimensions))
     _say_unknown("source", texts.get(SOURCE, ()), known.sources, place.at(SOURCE))
     told = tuple(level for text in written if (level := _level(text, place.at("level"))) is not None)
     pain = _pain(table.get("pain_above"), place.at("pain_above"))
@@ -63,8 +65,10 @@ def read_match(table: Table, known: Known, place: Place, levels: tuple[Level, ..
 
 
 def _say_unknown(what: str, written: Iterable[str], known: Iterable[str] | None, place: Place) -> None:
-    names = None if known is None else tuple(known)
-    for name in written if names is not None else ():
+    if known is None:
+        return
+    names = tuple(known)
+    for name in written:
         if name not in names:
             unknown(place, what, name, names)
 

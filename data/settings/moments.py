@@ -13,7 +13,7 @@ def to_moment(value: Any, zone: ZoneInfo) -> datetime | None:
     """Read a TOML date or time, or its ISO text; one without a zone takes `zone`, a date is its local midnight.
 
     A local time inside a gap moves forward by the gap, an ambiguous one takes the earlier offset.
-    None if it is no time.
+    None if it is no time, or one beyond the calendar.
     """
     if isinstance(value, str):
         try:
@@ -24,7 +24,10 @@ def to_moment(value: Any, zone: ZoneInfo) -> datetime | None:
         value = datetime(value.year, value.month, value.day)  # noqa: DTZ001  # gets its zone below
     if not isinstance(value, datetime):
         return None
-    return (value if value.tzinfo else value.replace(tzinfo=zone, fold=0)).astimezone(UTC)
+    try:
+        return (value if value.tzinfo else value.replace(tzinfo=zone, fold=0)).astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def format_problem(form: str) -> tuple[str, str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analytics.kpi import Level
-from analytics.routing import GROUP_WAIT, REMIND_AFTER, Escalation, Route
+from analytics.routing import Escalation, Route
 from data.settings.durations import seconds
 from data.settings.hours import read_digest, read_hours
 from data.settings.matches import Known, read_match
@@ -30,7 +30,7 @@ def read_route(entry: Entry[RouteShape], contacts: Contacts, known: Known, timez
         match=read_match(shape.match, known, place.at("match"), (Level.RED,)),
         quiet=read_hours(shape.quiet, timezone, place.at("quiet")) if shape.quiet is not None else None,
         pain_above=shape.pain_above,
-        group_wait=_length(shape.group_wait, place.at("group_wait"), '"30 s"', GROUP_WAIT),
+        group_wait=_length(shape.group_wait, place.at("group_wait"), '"30 s"') or 0.0,
         remind_after=_remind_after(shape.remind_after, place.at("remind_after")),
         escalate=_escalation(entry, contacts),
         digest=read_digest(shape.digest, timezone, place.at("digest")) if shape.digest is not None else None,
@@ -54,33 +54,30 @@ def _escalation(entry: Entry[RouteShape], contacts: Contacts) -> Escalation | No
     shape, place = entry.shape.escalate, entry.place.at("escalate")
     if shape is None:
         return None
-    after = 0.0
-    if shape.after is not None:
-        after = _length(shape.after, place.at("after"), '"2 h"', 1.0)
-        if not after:
-            place.at("after").say(
-                "nobody can acknowledge in no time", "write a longer one, or add them to the route's to"
-            )
-    elif not entry.broke("escalate", "after"):
+    if shape.after is None and not entry.broke("escalate", "after"):
         place.at("after").say("key is missing", 'write e.g. after = "2 h"')
-    return Escalation(after, _to(entry, shape.to, contacts, "escalate", "to"))
+    after = None if shape.after is None else _length(shape.after, place.at("after"), '"2 h"')
+    if after == 0:
+        place.at("after").say("nobody can acknowledge in no time", "write a longer one, or name them in the route's to")
+    return Escalation(after or 0.0, _to(entry, shape.to, contacts, "escalate", "to"))
 
 
 def _remind_after(written: str, place: Place) -> float | None:
     if written == NEVER:
         return None
-    length = _length(written, place, '"24 h", or "never"', REMIND_AFTER)
-    if not length:
+    length = _length(written, place, '"24 h", or "never"')
+    if length == 0:
         place.say("that would remind without a pause", 'write e.g. "24 h", or "never"')
     return length
 
 
-def _length(written: str, place: Place, example: str, otherwise: float) -> float:
+def _length(written: str, place: Place, example: str) -> float | None:
+    """Read a length of time in seconds; None for a mistake, which is reported."""
     try:
         return seconds(written)
     except ValueError as error:
         place.say(str(error), f"write e.g. {example}")
-        return otherwise
+        return None
 
 
 def _say_idle(entry: Entry[RouteShape]) -> None:

@@ -137,7 +137,7 @@ class Settings:
     web_port: int = 8050
     public_url: str | None = None
     mail: Mail | None = None
-    alerting: Alerting = Alerting()
+    alerting: Alerting = field(default_factory=Alerting)
 
 
 class SettingsError(Exception):
