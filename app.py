@@ -9,7 +9,7 @@ import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -22,6 +22,9 @@ from data.session import Session
 from data.settings import Settings, SettingsError, load_settings, role_problem
 from data.store import StoreError
 from data.warehouse import WarehouseError
+
+if TYPE_CHECKING:
+    from alerts.office import Office
 
 DEMO = Path(__file__).parent / "var" / "demo"
 DEFAULT = Path("settings.toml")
@@ -206,6 +209,7 @@ def serve(settings: Settings, port: int) -> int:
     """Run the whole product in this process until SIGTERM or SIGINT."""
     from data.inbox import Inbox  # noqa: PLC0415  # the other commands start a second faster without the web
     from data.schedule import Engine  # noqa: PLC0415
+    from layouts.desk import RefusedError  # noqa: PLC0415
     from layouts.feed import BoardFeed  # noqa: PLC0415
     from layouts.web import Server, build_app  # noqa: PLC0415
 
@@ -217,15 +221,24 @@ def serve(settings: Settings, port: int) -> int:
     door = _open_door(settings.web_host, port)
     session = Session.open(settings, clock)
     feed = BoardFeed()
-    engine = Engine(session, feed.publish, feed.beat)
+    office = open_office(settings, session, door.getsockname()[1])
+    engine = Engine(session, feed.publish, feed.beat, office.recorder.record)
     service = Service(session, lambda _: engine.wake())
     inbox = Inbox(session, engine.wake)
     if (settings.path.absolute().parent / "systems").is_dir():
         _play_demo(settings.path.absolute().parent, engine)
-    web = build_app(feed, title=settings.network, public_url=settings.public_url, clock=clock, door=inbox)
+    web = build_app(
+        feed,
+        title=settings.network,
+        public_url=settings.public_url,
+        clock=clock,
+        door=inbox,
+        desk=office.desk(RefusedError),
+    )
     server = Server(web, host=settings.web_host, port=port, log_level="warning")
     service.start()
     engine.start()
+    office.start()
     Terminal().err(f"{settings.network}: the wall is at http://{settings.web_host}:{door.getsockname()[1]}")
     try:
         # the server stops on both and then raises the signal once more, which must not cut the clean end short
@@ -236,8 +249,36 @@ def serve(settings: Settings, port: int) -> int:
         service.stop()
         inbox.close()
         engine.stop()
+        office.stop()
         session.close()
     return DONE if server.started else FAILED
+
+
+def open_office(settings: Settings, session: Session, port: int) -> Office:
+    """Join alerts to the store, the mail server and the addresses of the pages."""
+    from alerts.office import Office  # noqa: PLC0415
+    from alerts.transports import Folder, Smtp  # noqa: PLC0415
+
+    mail = settings.mail
+    address = settings.public_url
+    if address is None and mail is not None and mail.folder is not None:
+        address = f"http://{settings.web_host}:{port}"  # mails that stay on this machine may lead to it
+
+    def way() -> Folder | Smtp:
+        assert mail is not None  # noqa: S101  # asked below
+        if mail.folder is not None:
+            return Folder(mail.folder)
+        return Smtp(mail.host, mail.port, mail.sender, mail.user, mail.password, mail.tls)
+
+    return Office(
+        session.store.engine,
+        settings.alerting,
+        settings.network,
+        mail.sender if mail is not None else "Painpoint <painpoint@localhost>",
+        address,
+        clock,
+        way if mail is not None else None,
+    )
 
 
 def _open_door(host: str, port: int) -> socket.socket:
