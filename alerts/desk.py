@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 from sqlalchemy import select
@@ -28,7 +28,17 @@ LONGEST_HOURS = 24.0 * 90
 
 
 class RefusedError(Exception):
-    """What was asked for cannot be done; the message is a sentence for whoever asked."""
+    """What was asked for cannot be done; the message is a sentence for whoever asked. `gone`: it once could be."""
+
+    def __init__(self, sentence: str, *, gone: bool = False) -> None:
+        super().__init__(sentence)
+        self.gone = gone
+
+
+class Refusal(Protocol):
+    """Makes the exception that is raised where something cannot be done."""
+
+    def __call__(self, sentence: str, *, gone: bool = False) -> Exception: ...
 
 
 @dataclass
@@ -36,8 +46,7 @@ class Desk(Inbox):
     """Changes alerts in the store; every deed is a transition with its actor."""
 
     signer: Signer
-    refused: type[Exception] = RefusedError
-    """What is raised where something cannot be done."""
+    refused: Refusal = RefusedError
 
     def act(self, number: int, verb: str, actor: str, reason: str, hours: float | None) -> str:
         """Acknowledge, snooze, silence or reopen an episode; say what was done."""
@@ -167,7 +176,7 @@ class Desk(Inbox):
         try:
             return self.signer.read(token)
         except InvalidError as error:
-            raise self.refused(str(error)) from error
+            raise self.refused(str(error), gone=error.expired) from error
 
     def use(self, token: str, form: Mapping[str, str]) -> str:
         """Do what a token is for; what may be done only once is refused the second time."""
@@ -180,7 +189,7 @@ class Desk(Inbox):
                             USED.insert().values(token=right.id, verb=right.verb, actor=right.recipient, at=now)
                         )
                 except IntegrityError as error:
-                    raise self.refused("This link was used already; open the episode to do more.") from error
+                    raise self.refused("This link was used already; open the episode to do more.", gone=True) from error
                 return self._act(con, int(right.episode or 0), right.verb, right.recipient, "", SNOOZE_HOURS)
             if right.verb == "unsubscribe":
                 return self._choose(con, right.recipient, {"stopped_at": now})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from alerts.composer import Composer
-from alerts.desk import Desk, RefusedError
+from alerts.desk import Desk, Refusal, RefusedError
 from alerts.dispatcher import Dispatcher, own_name
 from alerts.recorder import Recorder
 from alerts.tokens import Signer
@@ -42,7 +42,7 @@ class Office:
             self.signer = Signer.of(con)
         self.recorder = Recorder(self.alerting)
 
-    def desk(self, refused: type[Exception] = RefusedError) -> Desk:
+    def desk(self, refused: Refusal = RefusedError) -> Desk:
         """Give the desk; `refused` is what it raises where something cannot be done."""
         return Desk(self.engine, self.alerting, self.clock, self.signer, refused)
 

@@ -23,7 +23,11 @@ _NAME = "tokens"
 
 
 class InvalidError(Exception):
-    """A token that is not ours or too old; the message says which."""
+    """A token that is not ours, or `expired`; the message says which."""
+
+    def __init__(self, sentence: str, *, expired: bool = False) -> None:
+        super().__init__(sentence)
+        self.expired = expired
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ class Signer:
             try:
                 right = self._serializer(verb).loads(token, max_age=seconds)
             except SignatureExpired as error:
-                raise InvalidError("This link is too old; open the episode on the alerts page instead.") from error
+                said = "This link is too old; open the episode on the alerts page instead."
+                raise InvalidError(said, expired=True) from error
             except BadSignature:
                 continue
             return Right(right["i"], right["v"], right["r"], right["e"])
