@@ -23,7 +23,7 @@ UNSTABLE_TURNS, UNSTABLE_WITHIN = 4, timedelta(hours=24)
 WORSE_FACTOR, WORSE_PAIN = 2.0, 5.0
 """A pain is told to have worsened when it is twice what was told last, and by at least so many customers."""
 ERROR_FOR = timedelta(minutes=15)
-"""A source that cannot be loaded for so long is an episode, even if its age is not judged."""
+"""A source that cannot be loaded for so long, or has never brought anything for so long, is an episode."""
 
 
 class Value(StrEnum):
@@ -194,7 +194,7 @@ class Seen:
 def sources_seen(board: Board, failing: Mapping[str, datetime]) -> list[Seen]:
     """See the sources as the machine sees readings: red is one that is dead, or could not be loaded for a while.
 
-    `failing` tells since when (aware, UTC) a source has been failing to load.
+    `failing` tells since when (aware, UTC) a source could not be loaded, or was known to have brought nothing yet.
     """
     blind: dict[str, int] = {}
     for reading in board.readings:
@@ -206,13 +206,14 @@ def sources_seen(board: Board, failing: Mapping[str, datetime]) -> list[Seen]:
 
 
 def _source_seen(feed: Feed, moment: datetime, failing: datetime | None, blind: int) -> Seen:
-    dead = feed.state == "dead"
-    broken = feed.error is not None and failing is not None and moment - failing >= ERROR_FOR
+    doubtful = feed.error is not None or (feed.state == "dead" and feed.watermark is None)
+    dead = feed.state == "dead" and feed.watermark is not None
+    broken = doubtful and failing is not None and moment - failing >= ERROR_FOR
     level = Level.RED if dead or broken else Level.GREEN
     health = ERROR if feed.error is not None else {"late": "late", "dead": "dead"}.get(feed.state, "ok")
-    reason = _source_reason(feed, dead=dead)
+    reason = _source_reason(feed)
     slice_ = ((SOURCE, feed.name),)
-    momentary = Level.RED if feed.error is not None else level
+    momentary = Level.RED if doubtful else level
     document: dict[str, Any] = {
         "kpi": SOURCE,
         "title": "Source",
@@ -238,8 +239,8 @@ def _source_seen(feed: Feed, moment: datetime, failing: datetime | None, blind: 
     return Seen(Look(SOURCE, slice_, level, momentary, health, 0.0, reason), None, document)
 
 
-def _source_reason(feed: Feed, *, dead: bool) -> str:
+def _source_reason(feed: Feed) -> str:
     if feed.error is not None:
         return f"Source {feed.name} could not be loaded: {feed.error}"
     newest = f"its newest event is of {instant(feed.watermark)}" if feed.watermark else "it has never told of anything"
-    return f"Source {feed.name} is {'dead' if dead else feed.state}: {newest}."
+    return f"Source {feed.name} is {feed.state}: {newest}."

@@ -38,6 +38,8 @@ BEAT = 2.0
 LONGEST_JUDGEMENT = 300.0
 """Seconds after which a judgement under way counts as hung, and the engine as dead."""
 FIRST_RETRY, LONGEST_RETRY = 5.0, 600.0
+FIRST_ROUND = 600.0
+"""Alerts begin when every source has been asked once, or after so many seconds: half of the data would turn much red in vain."""
 LONGEST_WAIT = 86_400.0
 """However long a source asks to be left alone, it is asked again after a day."""
 
@@ -61,6 +63,7 @@ class Engine:
     """Takes every Board that was judged, within the transaction that stores it."""
     errors: dict[str, str] = field(default_factory=dict)
     _failing: dict[str, _Failing] = field(default_factory=dict)
+    _asked: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._loader = self.session.loader()
@@ -71,7 +74,7 @@ class Engine:
         self._document = self._last_document()
         self._published = False
         self._sound = True
-        self._since = time.monotonic()
+        self._since = self._began = time.monotonic()
         self._scheduler = BackgroundScheduler(
             timezone=self.session.settings.timezone,
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -140,8 +143,16 @@ class Engine:
                 log.warning("source %s: %s", source.name, error)
             self.errors[source.name] = error
             self._retry(source, failing, wait)
+        if source.name not in self._asked:
+            self._asked.add(source.name)
+            news = True
         if news:
             self.wake()
+
+    @property
+    def _knows_enough(self) -> bool:
+        every = {source.name for source in self.session.settings.sources}
+        return every <= self._asked or time.monotonic() - self._began > FIRST_ROUND
 
     def _retry(self, source: Source, failing: _Failing, wait: float) -> None:
         """Try a failed source again, after a pause that doubles, or the one it asks for; its schedule rests meanwhile."""
@@ -173,16 +184,16 @@ class Engine:
             self._wake.clear()
 
     def _judge_once(self) -> None:
-        moment = self.session.clock()
+        moment, knows_enough = self.session.clock(), self._knows_enough
         with self.session.warehouse.reader(self.session.names, moment, timezone=self.session.settings.timezone) as view:
             board = self._judge.board(view, moment, 0, past(self._document), dict(self.errors), persistent=True)
         document = as_json(board)
         changed = self._document.get("version") is None or not same_picture(document, self._document)
         if changed:
-            also = None if self.record is None else self._recorded(board)
+            also = self._recorded(board) if self.record is not None and knows_enough else None
             stored = self.session.store.add(moment, board.batch, live=True, document=document, also=also)
             self._document = stored.document
-        elif self.record is not None:
+        elif self.record is not None and knows_enough:
             # the same picture, but time has passed: what is unstable calms down, what fails has failed for long
             with self.session.store.engine.begin() as con:
                 self.record(con, replace(board, version=int(str(self._document["version"]))))
