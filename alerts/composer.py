@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser
@@ -24,7 +24,7 @@ from alerts.silences import preference_of, silences_at
 from alerts.tables import EPISODES, LETTERS, NOTICES, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Engine, Row
@@ -52,7 +52,10 @@ class Frozen:
 
 @dataclass(frozen=True)
 class Composer:
-    """Writes letters in the name of a network. `public_url` is where its pages are, without a slash at the end."""
+    """Writes letters in the name of a network. `public_url` is where its pages are, without a slash at the end.
+
+    `write` gives the bytes of a letter; whoever sends nothing may have shorter ones.
+    """
 
     alerting: Alerting
     signer: Signer
@@ -61,6 +64,7 @@ class Composer:
     public_url: str | None
     by: str
     has_mail: bool = True
+    write: Callable[[Letter], bytes] = field(default_factory=lambda: _payload)
 
     def waiting(self, con: Connection, moment: datetime, most: int = 500) -> list[str]:
         """Name recipients for whom something is due, those who wait longest first."""
@@ -83,7 +87,7 @@ class Composer:
             sent = [due for due, ruled in rulings if ruled.action == "send"]
             references = _references(con, name, {due.episode for due in sent})
         letter = self._letter(recipient, sent, references, moment) if sent else None
-        payload = _payload(letter) if letter else b""
+        payload = self.write(letter) if letter else b""
         with engine.begin() as con:
             _note(con, [(d, r) for d, r in rulings if r.action != "send"], moment)
             return self._freeze(con, letter, payload, moment) if letter else None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 OWN = ("kpi", "family", "level", "pain_above")
 """Conditions that are no dimension."""
-_TOLD = (Level.RED, Level.TURNING, Level.AMBER)
+_TOLD = (Level.RED, Level.TURNING)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _level(text: str, place: Place) -> Level | None:
     if text in _TOLD:
         return Level(text)
     if text in tuple(Level):
-        place.say(f"nobody is told of {quoted(text)}", "use red, turning or amber")
+        place.say(f"nobody is told of {quoted(text)}", "use red or turning")
     else:
         place.say(f"unknown level {quoted(text)}", suggest(text, _TOLD))
     return None

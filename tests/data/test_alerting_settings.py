@@ -213,7 +213,7 @@ def test_digests(tmp_path, written, digest):
     [
         ("{}", Match(levels=(Level.RED,))),
         ('{ level = "turning" }', Match(levels=(Level.TURNING,))),
-        ('{ level = ["red", "amber"] }', Match(levels=(Level.RED, Level.AMBER))),
+        ('{ level = ["red", "turning"] }', Match(levels=(Level.RED, Level.TURNING))),
         ('{ kpi = "late_repairs" }', Match(kpis=("late_repairs",), levels=(Level.RED,))),
         ('{ family = ["speed", "quality"] }', Match(families=("speed", "quality"), levels=(Level.RED,))),
         ("{ pain_above = 200 }", Match(levels=(Level.RED,), pain_above=200.0)),
