@@ -14,7 +14,7 @@ from email.utils import format_datetime, parseaddr
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from alerts.gate import OPENINGS, Due, Known, Ruling, World, ruling
 from alerts.letter import Kind, Letter, Links, Notice
@@ -69,7 +69,8 @@ class Composer:
     def waiting(self, con: Connection, moment: datetime, most: int = 500) -> list[str]:
         """Name recipients for whom something is due, those who wait longest first."""
         due = (NOTICES.c.status == "waiting") & (NOTICES.c.not_before <= moment)
-        query = select(NOTICES.c.recipient).where(due).group_by(NOTICES.c.recipient)
+        longest = (func.min(NOTICES.c.not_before), func.min(NOTICES.c.id))
+        query = select(NOTICES.c.recipient).where(due).group_by(NOTICES.c.recipient).order_by(*longest)
         return [str(name) for name in con.execute(query.limit(most)).scalars()]
 
     def next_letter(self, engine: Engine, name: str, moment: datetime) -> Frozen | None:

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 PAUSE = 1.0
 """Seconds between two looks at the outbox."""
 REMIND_EVERY = timedelta(seconds=20)
+BEAT_EVERY = timedelta(seconds=5)
 FIRST_RETRY, LONGEST_RETRY = 30.0, 3_600.0
 
 
@@ -65,6 +66,7 @@ class Dispatcher:
     pass_by: Callable[[str], None] = _nothing
     _rests: dict[str, tuple[datetime, int]] = field(default_factory=dict)
     _reminded: datetime | None = None
+    _beaten: datetime | None = None
 
     def run(self, stop: threading.Event, wake: threading.Event | None = None) -> None:
         """Send until stopped. What fails is logged and tried again: a dispatcher never dies of a letter."""
@@ -95,6 +97,7 @@ class Dispatcher:
             names = self.composer.waiting(con, moment)
         sent = sum(self._retry(number) for number, name in self._due_letters(moment) if self._may(name, self.clock()))
         for name in names:
+            self._live_on()
             while self._may(name, self.clock()):
                 letter = self.composer.next_letter(self.engine, name, self.clock())
                 if letter is None:
@@ -103,7 +106,15 @@ class Dispatcher:
                 sent += self._send(letter)
         return sent
 
+    def _live_on(self) -> None:
+        """Give a sign of life while many letters are sent."""
+        moment = self.clock()
+        if self._beaten is None or moment - self._beaten >= BEAT_EVERY:
+            with self.engine.begin() as con:
+                self._beat(con, moment)
+
     def _beat(self, con: Connection, moment: datetime, said: str = "") -> None:
+        self._beaten = moment
         name = self.composer.by
         done = con.execute(PULSES.update().where(PULSES.c.name == name).values(at=moment, said=said))
         if not done.rowcount:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN = timedelta(seconds=30)
 """What waits for something that may end at any time is looked at again after this."""
+SELDOM = timedelta(minutes=10)
+"""What waits for a recipient's or the settings' change of mind is looked at again after this."""
 OPENINGS = (Kind.OPENED, Kind.TURNING, Kind.ESCALATED)
 """The kinds by which a recipient first hears of an episode."""
 ENDINGS = (Kind.RECOVERED, Kind.CORRECTED, Kind.WITHDRAWN)
@@ -123,12 +125,16 @@ def _unrouted(due: Due, world: World) -> Ruling | None:
             None if world.alerting.fallback == due.recipient else _drop("nobody is told of undeliverable mail any more")
         )
     route = world.route(due.route)
-    return None if route and due.recipient in route.everyone else _drop("no route names this recipient any more")
+    if route and due.recipient in route.everyone:
+        return None
+    return Ruling("hold", "no route names this recipient any more", world.moment + SELDOM)
 
 
 def _stopped(due: Due, world: World) -> Ruling | None:  # noqa: ARG001
     at = world.preference.stopped_at
-    return None if at is None else _drop(f"has stopped all mail on {at:%Y-%m-%d}")
+    if at is None:
+        return None
+    return Ruling("hold", f"the recipient has stopped all mail on {at:%Y-%m-%d}", world.moment + SELDOM)
 
 
 def _over(due: Due, world: World) -> Ruling | None:  # noqa: ARG001
@@ -226,10 +232,10 @@ def _soon(until: datetime | None, world: World) -> datetime:
 
 
 CHECKS: tuple[Callable[[Due, World], Ruling | None], ...] = (
-    _unrouted,
-    _stopped,
     _over,
     _unopened,
+    _unrouted,
+    _stopped,
     _handled,
     _silenced,
     _inhibited,

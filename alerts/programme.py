@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
@@ -135,7 +136,7 @@ def _flapping(con: Connection) -> list[dict[str, Any]]:
     found = [
         {"kpi": kpi, "slice": orjson.loads(slice_), "flaps": flaps}
         for (kpi, slice_), times in opened.items()
-        if (flaps := sum(b - a <= FLAPS_WITHIN for a, b in zip(times, times[1:], strict=False)))
+        if (flaps := sum(b - a <= FLAPS_WITHIN for a, b in itertools.pairwise(times)))
     ]
     return sorted(found, key=lambda each: -each["flaps"])
 

@@ -239,9 +239,9 @@ class Recorder:
         tellers: Mapping[int, _Teller],
         board: Board,
     ) -> Iterator[tuple[Route, tuple[str, ...]]]:
-        """Give routes with their recipients: of what ends, those who were to be told of its beginning."""
+        """Give routes with their recipients: of all that follows, those who were to be told of the beginning."""
         routes = {route.name: route for route in self.alerting.routes}
-        if kind in (Kind.RECOVERED, Kind.CORRECTED, Kind.WITHDRAWN, Kind.UNSTABLE):
+        if kind not in (Kind.OPENED, Kind.TURNING):
             for recipient, name in tellers[episode].recipients.items():
                 if name in routes:
                     yield routes[name], (recipient,)

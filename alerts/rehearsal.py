@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from email.message import EmailMessage
-from email.policy import SMTP
+from email.header import Header
 from typing import TYPE_CHECKING
 
 import orjson
@@ -121,9 +120,8 @@ def headed(letter: Letter) -> bytes:
     if not letter.recipient.by_mail:
         title, body = short(letter)
         return orjson.dumps({"title": title, "body": body})
-    mail = EmailMessage(policy=SMTP)
-    mail["Subject"] = subject(language(letter.recipient.language, letter.recipient.timezone), letter)
-    return mail.as_bytes()
+    said = subject(language(letter.recipient.language, letter.recipient.timezone), letter)
+    return f"Subject: {Header(said, 'utf-8', maxlinelen=998).encode()}\r\n\r\n".encode()
 
 
 def _held(con: Connection) -> Iterator[datetime]:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from typing import TYPE_CHECKING, Literal, Protocol
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +106,8 @@ class Smtp:
         return line
 
     def _converse(self, line: smtplib.SMTP, address: str, payload: bytes) -> Answer:
-        options = ["SMTPUTF8"] if not address.isascii() and line.has_extn("smtputf8") else []
+        beyond_ascii = not (address.isascii() and payload.isascii())
+        options = ["SMTPUTF8", "BODY=8BITMIME"] if beyond_ascii and line.has_extn("smtputf8") else []
         try:
             code, said = line.mail(parseaddr(self.sender)[1], options)
             if code // 100 != 2:  # it is the sender that it does not want: ours to mend, not the recipient's fault
@@ -146,8 +148,9 @@ def _by(code: int) -> Outcome:
 
 
 def _text(said: bytes | str) -> str:
+    """Give one printable line: PostgreSQL keeps no NUL, and an answer that cannot be noted would be asked for again for ever."""
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-    return " ".join(text.split())
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def _dotted(payload: bytes) -> bytes:
@@ -194,15 +197,23 @@ class Chat:
 
         text = json.loads(payload)
         channel = apprise.Apprise()
-        if not channel.add(address):
-            return Answer("never", "Apprise knows no such kind of address, or a part of it is missing")
         try:
+            if not channel.add(address):
+                return Answer("never", "Apprise knows no such kind of address, or a part of it is missing")
             with apprise.LogCapture(level=logging.WARNING) as heard:  # type: ignore[no-untyped-call]
-                sent = channel.notify(title=text["title"], body=text["body"])
-                said = _text(heard.getvalue()).replace(address, "the channel")
+                sent = channel.notify(title=text["title"], body=text["body"], body_format=apprise.NotifyFormat.TEXT)
+                said = _veiled(_text(heard.getvalue()), address)
         except Exception as error:  # noqa: BLE001  # plugins raise what they like
-            return Answer("later", f"{type(error).__name__}: {error}")
+            return Answer("later", _veiled(_text(f"{type(error).__name__}: {error}"), address))
         return Answer("accepted", "taken") if sent else Answer("later", said or "not taken")
 
     def close(self) -> None:
         pass
+
+
+def _veiled(text: str, address: str) -> str:
+    """Take an address and all parts of it that may be a secret out of a text."""
+    parts = {part for whole in (address, unquote(address)) for part in (whole, *re.split(r"[/:@?&=,\s]+", whole))}
+    for part in sorted((part for part in parts if len(part) > 5), key=len, reverse=True):
+        text = text.replace(part, "...")
+    return text

@@ -349,7 +349,10 @@ def test_preferences_and_unsubscribing(story):
     s.desk.use(s.office.signer.sign("unsubscribe", HUB), {})
     s.judge(reading(pain=200), reading(partner="B", pain=70), reading(partner="C", pain=70)).at(2)
     assert len(s.kinds()) == 1
-    assert ("opened", "dropped", "has stopped all mail on 2026-10-05") in s.why()
+    assert ("opened", "waiting", "the recipient has stopped all mail on 2026-10-05") in s.why()
+    s.desk.use(link, {"language": "de"})
+    s.at(3)
+    assert len(s.kinds()) == 3
 
 
 def test_a_links_deed_is_done_once(story):
