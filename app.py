@@ -25,6 +25,7 @@ from data.warehouse import WarehouseError
 
 if TYPE_CHECKING:
     from alerts.office import Office
+    from alerts.rehearsal import Rehearsal
 
 DEMO = Path(__file__).parent / "var" / "demo"
 DEFAULT = Path("settings.toml")
@@ -179,7 +180,7 @@ def execute(name: str, options: dict[str, Any], path: Path | None) -> int:
         code = ask(socket_folder(settings), request, terminal)
         if code is not None:
             return code
-        session = Session.open(settings, clock)
+        session = Session.open(settings, clock, rehearsal)
         try:
             return run_command(name, options, session, terminal)
         finally:
@@ -219,7 +220,7 @@ def serve(settings: Settings, port: int) -> int:
     if is_running(socket_folder(settings)):
         raise SettingsError([f"{settings.path}: Painpoint is running on this store already; stop that one first."])
     door = _open_door(settings.web_host, port)
-    session = Session.open(settings, clock)
+    session = Session.open(settings, clock, rehearsal)
     feed = BoardFeed()
     office = open_office(settings, session, door.getsockname()[1])
     engine = Engine(session, feed.publish, feed.beat, office.recorder.record)
@@ -252,6 +253,13 @@ def serve(settings: Settings, port: int) -> int:
         office.stop()
         session.close()
     return DONE if server.started else FAILED
+
+
+def rehearsal(settings: Settings) -> Rehearsal:
+    """Give a rehearsal of what the settings say of alerts: nothing of it leaves."""
+    from alerts.rehearsal import Rehearsal  # noqa: PLC0415  # only backtest needs it
+
+    return Rehearsal(settings.alerting, settings.network)
 
 
 def open_office(settings: Settings, session: Session, port: int) -> Office:
@@ -359,13 +367,23 @@ def backtest(
     first: Annotated[str, typer.Option("--from", help="The first day to replay, like 2026-10-01.")],
     last: Annotated[str, typer.Option("--to", help="The last day to replay.")],
     truth: Annotated[
-        str | None, typer.Option(help="A demo network's truth.json; left out: the one beside the settings.")
+        Path | None, typer.Option(help="A demo network's truth.json; left out: the one beside the settings.")
+    ] = None,
+    every: Annotated[
+        str, typer.Option(help='Judge so often, like "4 h": with once a day the times of mails mean little.')
+    ] = "1 d",
+    against: Annotated[
+        Path | None, typer.Option(help="Other settings over the same sources, to hold side by side.")
     ] = None,
     settings: SettingsOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Replay days as they were known then: what would have been red, beside what naive limits would have called red."""
-    return execute("backtest", {"from": first, "to": last, "truth": truth, "json": json}, settings)
+    """Replay days as they were known then: what would have been red, and who would have got which mail."""
+    options: dict[str, Any] = {"from": first, "to": last, "every": every, "json": json}
+    # paths are those of whoever asks, wherever the product that answers was started
+    options |= {"truth": truth and str(truth.absolute()), "against": against and str(against.absolute())}
+    options |= {"environ": dict(os.environ)} if against else {}
+    return execute("backtest", options, settings)
 
 
 @app.command()

@@ -24,7 +24,7 @@ OPENINGS = (Kind.OPENED, Kind.TURNING, Kind.ESCALATED)
 """The kinds by which a recipient first hears of an episode."""
 ENDINGS = (Kind.RECOVERED, Kind.CORRECTED, Kind.WITHDRAWN)
 ONE_CAUSE = 0.8
-"""An episode is part of another if at least this share of those it hurts are hurt by the other too."""
+"""Two episodes have one cause if at least this share of those that one hurts are hurt by the other too."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def _silenced(due: Due, world: World) -> Ruling | None:
 
 
 def _inhibited(due: Due, world: World) -> Ruling | None:
-    """Hold what a dead source makes doubtful, and what is only a part of a wider episode that the recipient knows."""
+    """Hold what a dead source makes doubtful, and what has one cause with a wider or closer episode that the recipient knows."""
     if due.kind in ENDINGS or due.kind is Kind.UNDELIVERED or due.reading["kpi"] == SOURCE:
         return None
     again = world.moment + LOOK_AGAIN
@@ -184,15 +184,17 @@ def _inhibited(due: Due, world: World) -> Ruling | None:
             if name in due.reading["reason"]:
                 return Ruling("hold", f"its source {name} is dead, which is episode {source.episode}", again)
     shared = due.reading.get("shared")
-    if shared and shared["share"] >= ONE_CAUSE:
-        wider = world.known.get((shared["kpi"], tuple(sorted(shared["slice"].items()))))
-        if wider and wider.episode != due.episode and _is_wider(wider.slice, due.subject.slice):
-            return Ruling("hold", f"is a part of episode {wider.episode}, which hurts the same customers", again)
+    if shared and shared["share"] >= ONE_CAUSE and shared["kpi"] == due.reading["kpi"]:
+        same = world.known.get((shared["kpi"], tuple(sorted(shared["slice"].items()))))
+        if same and same.episode != due.episode and _nested(same, due):
+            return Ruling("hold", f"has one cause with episode {same.episode}, which hurts the same customers", again)
     return None
 
 
-def _is_wider(slice_: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    return len(slice_) < len(other) and all(other.get(name) == value for name, value in slice_.items())
+def _nested(known: Known, due: Due) -> bool:
+    """Tell whether one of two places lies in the other: a partner in its country, a partner's product in the partner."""
+    own = dict(due.reading["slice"]).items()
+    return known.slice.items() <= due.subject.slice.items() or own <= known.slice.items()
 
 
 def _quiet(due: Due, world: World) -> Ruling | None:

@@ -39,7 +39,7 @@ CLASSES = {
     "its source": "its source is dead",
     "is a part of episode": "part of a wider episode",
     "the recipient wants pains above": "below what the recipient wants",
-    "has stopped all mail": "stopped all mail",
+    "the recipient has stopped": "stopped all mail",
     "no mail server": "no mail server",
     "no route names": "no route any more",
     "nobody is told of undeliverable": "no fallback any more",

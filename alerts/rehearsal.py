@@ -92,9 +92,11 @@ class Rehearsal:
         """Give the desk at which people acknowledge, snooze and silence."""
         return Desk(self._engine, self.alerting, self._clock, self._signer)
 
-    def episodes(self) -> list[dict[str, Any]]:
-        """Give the episodes that are open: their numbers, KPIs and slices."""
-        return list(self.desk().episodes("open", "", 1)[0]) + list(self.desk().episodes("acknowledged", "", 1)[0])
+    def open_episodes(self) -> list[tuple[int, str, dict[str, str]]]:
+        """Give the number, the KPI and the slice of every episode that is open."""
+        query = select(EPISODES.c.id, EPISODES.c.kpi, EPISODES.c.slice).where(EPISODES.c.closed_at.is_(None))
+        with self._engine.connect() as con:
+            return [(row.id, row.kpi, orjson.loads(row.slice)) for row in con.execute(query.order_by(EPISODES.c.id))]
 
     def _clock(self) -> datetime:
         assert self.now is not None  # noqa: S101  # nothing is asked before the first moment

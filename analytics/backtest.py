@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
-from analytics.board import as_json, past
+from analytics.board import as_json, instant, past
 from analytics.kpi import Level, Limits
 from analytics.verdict import level_of
 
@@ -71,16 +72,16 @@ class Planted:
 
 @dataclass
 class _Course:
-    """One KPI of one slice over the days: whether it was red either way, and how far it was from the red limit."""
+    """One KPI of one slice over the judgements: whether it was red either way, and how far it was from the red limit."""
 
     red: dict[str, list[bool]] = field(default_factory=lambda: {way: [] for way in WAYS})
     value: list[float | None] = field(default_factory=list)
     judged: list[bool] = field(default_factory=list)
     readings: list[Reading | None] = field(default_factory=list)
 
-    def fill(self, days: int) -> None:
-        """Say nothing of the days before it first appeared."""
-        while len(self.value) < days:
+    def fill(self, judgements: int) -> None:
+        """Say nothing of the judgements before it first appeared."""
+        while len(self.value) < judgements:
             for way in WAYS:
                 self.red[way].append(False)
             self.value.append(None)
@@ -90,18 +91,19 @@ class _Course:
 
 @dataclass
 class Log:
-    """What a replay told; add its Boards in their order, then ask."""
+    """What a replay told; add its Boards in their order, one or several a day, then ask. Days are those of `timezone`."""
 
     kpis: Mapping[str, Kpi]
+    timezone: str = "UTC"
     moments: list[datetime] = field(default_factory=list)
     _courses: dict[tuple[str, Slice], _Course] = field(default_factory=lambda: defaultdict(_Course))
 
     def add(self, board: Board) -> None:
-        day = len(self.moments)
+        number = len(self.moments)
         self.moments.append(board.as_of)
         for reading in board.readings:
             course = self._courses[reading.kpi, reading.slice]
-            course.fill(day)
+            course.fill(number)
             kpi = self.kpis[reading.kpi]
             enough = reading.value is not None and reading.n >= kpi.min_n
             course.red["judged"].append(reading.level is Level.RED)
@@ -110,33 +112,35 @@ class Log:
             course.judged.append(reading.level is not Level.UNKNOWN)
             course.readings.append(reading if reading.level is Level.RED else None)
         for course in self._courses.values():
-            course.fill(day + 1)
+            course.fill(number + 1)
 
     def episodes(self) -> list[dict[str, Any]]:
-        """Give every unbroken run of days on which a KPI of a slice was red, the first one first."""
+        """Give every unbroken run of judgements in which a KPI of a slice was red, the first one first."""
         found = []
         for (kpi, slice_), course in self._courses.items():
             for is_red, run in itertools.groupby(range(len(self.moments)), key=lambda d: course.red["judged"][d]):
-                days = list(run)
+                times = list(run)
                 if is_red:
-                    reds = [r for d in days if (r := course.readings[d]) is not None]
-                    found.append(self._episode(kpi, slice_, days, reds))
+                    reds = [r for d in times if (r := course.readings[d]) is not None]
+                    found.append(self._episode(kpi, slice_, times, reds))
         return sorted(found, key=lambda e: (e["from"], -e["pain"], e["kpi"], str(e["slice"])))
 
-    def _episode(self, kpi: str, slice_: Slice, days: list[int], reds: list[Reading]) -> dict[str, Any]:
-        over = days[-1] + 1 < len(self.moments)
+    def _episode(self, kpi: str, slice_: Slice, times: list[int], reds: list[Reading]) -> dict[str, Any]:
+        over = times[-1] + 1 < len(self.moments)
         return {
             "kpi": kpi,
             "slice": dict(slice_),
-            "from": self._day(days[0]),
-            "to": self._day(days[-1] + 1) if over else None,
-            "days": len(days),
+            "from": instant(self.moments[times[0]]),
+            "to": instant(self.moments[times[-1] + 1]) if over else None,
+            "days": self._days(times),
             "pain": max(r.pain for r in reds),
             "reason": reds[0].reason,
         }
 
-    def _day(self, number: int) -> str:
-        return self.moments[number].isoformat().replace("+00:00", "Z")
+    def _days(self, numbers: Iterable[int]) -> int:
+        """Count the local days that some judgements fall on."""
+        zone = ZoneInfo(self.timezone)
+        return len({self.moments[number].astimezone(zone).date() for number in numbers})
 
     def scores(self, planted: Sequence[Planted] = ()) -> dict[str, Any]:
         """Give how often each way changed its mind, and against a truth what it found, when, and what it called in vain."""
@@ -145,13 +149,14 @@ class Log:
             return found
         real = [p for p in planted if not p.decoy and p.kpis]
         green = self._green(planted)
+        green_days = sum(self._days(times) for _, times in green)
         troubles = [self._found(each) for each in real]
         for way in WAYS:
-            false = sum(course.red[way][d] for course, days in green for d in days)
-            total = sum(len(days) for _, days in green)
+            false = sum(course.red[way][d] for course, times in green for d in times)
+            total = sum(len(times) for _, times in green)
             found[way] |= {
                 "false_reds_per_1000": 1000 * false / total if total else None,
-                "green_partner_kpi_days": total,
+                "green_partner_kpi_days": green_days,
                 **_of_troubles(troubles, way),
             }
         return found | {"by_size": _by_size(troubles), "troubles": troubles}
@@ -163,25 +168,24 @@ class Log:
                 yield kpi, slice_, course
 
     def _changes(self, way: str) -> float | None:
-        changes = days = 0
-        for _, _, course in self._pairs():
-            days += len(self.moments) - 1
-            changes += sum(a != b for a, b in itertools.pairwise(course.red[way]))
-        return MONTH * changes / days if days > 0 else None
+        pairs = [course for _, _, course in self._pairs()]
+        span = (self.moments[-1] - self.moments[0]).total_seconds() / 86400 if pairs else 0.0
+        changes = sum(a != b for course in pairs for a, b in itertools.pairwise(course.red[way]))
+        return MONTH * changes / (span * len(pairs)) if span > 0 else None
 
     def _green(self, planted: Sequence[Planted]) -> list[tuple[_Course, list[int]]]:
-        """Give the days on which a partner's KPI was green in truth: untouched by troubles, and its median over those days is."""
+        """Give when a partner's KPI was green in truth: untouched by troubles, and its median over those times is green."""
         real = [p for p in planted if not p.decoy]
         found = []
         for key, slice_, course in self._pairs():
             mine = [p for p in real if p.touches(slice_) and slice_]
-            days = [
+            times = [
                 d for d, at in enumerate(self.moments) if course.judged[d] and not any(p.begins <= at for p in mine)
             ]
-            values = [v for d in days if (v := course.value[d]) is not None]
+            values = [v for d in times if (v := course.value[d]) is not None]
             kpi = self.kpis[key]
             if values and level_of(kpi, median(values), Limits(kpi.green, kpi.red)) is Level.GREEN:
-                found.append((course, days))
+                found.append((course, times))
         return found
 
     def _found(self, planted: Planted) -> dict[str, Any]:
@@ -206,6 +210,41 @@ class Log:
         while start < len(red) and start > 0 and red[start - 1] and red[start]:
             start += 1  # it was red before
         return next((d for d in range(start, len(red)) if red[d] and planted.lasts(self.moments[d])), None)
+
+
+def together(here: Sequence[Mapping[str, Any]], there: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Sort the episodes of two replays: those that only one of them had, and those of here that overlap with one of there."""
+    mine, theirs = _by_pair(here), _by_pair(there)
+    return {
+        "episodes_only_here": [dict(e) for e in here if not _overlaps(e, theirs)],
+        "episodes_only_there": [dict(e) for e in there if not _overlaps(e, mine)],
+        "episodes_in_both": [dict(e) for e in here if _overlaps(e, theirs)],
+    }
+
+
+_Spans = dict[tuple[str, "Slice"], list[tuple[datetime, datetime]]]
+"""From when until when each KPI and slice was red."""
+
+
+def _by_pair(episodes: Iterable[Mapping[str, Any]]) -> _Spans:
+    found: _Spans = defaultdict(list)
+    for each in episodes:
+        found[_pair(each)].append(_span(each))
+    return found
+
+
+def _pair(episode: Mapping[str, Any]) -> tuple[str, Slice]:
+    return episode["kpi"], tuple(sorted(episode["slice"].items()))
+
+
+def _span(episode: Mapping[str, Any]) -> tuple[datetime, datetime]:
+    begins, ends = (episode[name] and datetime.fromisoformat(episode[name]) for name in ("from", "to"))
+    return begins, ends or datetime.max.replace(tzinfo=UTC)
+
+
+def _overlaps(episode: Mapping[str, Any], others: _Spans) -> bool:
+    begins, ends = _span(episode)
+    return any(begins < end and begin < ends for begin, end in others.get(_pair(episode), ()))
 
 
 def _is_beyond(kpi: Kpi, reading: Reading) -> bool:

@@ -3,45 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import orjson
-
-from analytics.backtest import WAYS, Log, Planted
-from analytics.backtest import replay as replayed
 from analytics.board import past, reading_json
 from analytics.explain import explanation
 from analytics.wording import figure, place, value_and_limit
+from data.backtest import backtest
+from data.reporting import DONE, FAILED, WRONG_INPUT, Reporter, UsageError, in_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from analytics.board import Board
-    from analytics.judge import Past
     from data.loaders import Loaded
     from data.session import Session
 
-DONE, WRONG_INPUT, FAILED = 0, 1, 2
+__all__ = ["DONE", "FAILED", "WRONG_INPUT", "Reporter", "UsageError", "run_command"]
+
 COUNTS = ("read", "stored", "duplicate", "ignored", "quarantined", "adjusted", "unmapped")
-
-
-class Reporter(Protocol):
-    """Where a command's words go: results to `out`, everything about the way there to the others."""
-
-    def out(self, text: str) -> None: ...
-
-    def table(self, title: str, columns: list[str], rows: list[list[str]]) -> None: ...
-
-    def err(self, text: str) -> None: ...
-
-    def progress(self, done: int, total: int | None, what: str) -> None: ...
-
-
-class UsageError(Exception):
-    """What was asked for cannot be done as asked; the message says why and what can."""
 
 
 def run_command(name: str, options: dict[str, Any], session: Session, to: Reporter) -> int:
@@ -73,7 +54,7 @@ def load(session: Session, options: dict[str, Any], to: Reporter) -> int:
 
 def _report_loads(done: list[Loaded], as_document: bool, to: Reporter) -> int:  # noqa: FBT001  # one caller, by name below
     if as_document:
-        to.out(_document({"sources": [each.as_json() for each in done]}))
+        to.out(in_json({"sources": [each.as_json() for each in done]}))
     else:
         rows = []
         for each in done:
@@ -105,7 +86,7 @@ def board(session: Session, options: dict[str, Any], to: Reporter) -> int:
     shown = [r for r in readings if options["all"] or r["level"] != "green"]
     document = document | {"readings": shown}
     if options["json"]:
-        to.out(_document(document))
+        to.out(in_json(document))
     else:
         _print_board(document, to)
     return DONE
@@ -173,7 +154,7 @@ def explain(session: Session, options: dict[str, Any], to: Reporter) -> int:
             raise UsageError(_no_slice(judged, slice_))
         document = reading_json(reading) | explanation(judge, view, kpi, reading, moment)
     if options["json"]:
-        to.out(_document(document))
+        to.out(in_json(document))
         return DONE
     to.out(f"{reading.title}, {place(slice_)}: {reading.level.value}. {reading.reason}")
     for name in ("formula", "limits_from", "health_reason", "evidence_method"):
@@ -233,7 +214,7 @@ def quarantine(session: Session, options: dict[str, Any], to: Reporter) -> int:
     names = ("id", "source", "file", "row", "reason", "raw", "rejected_at", "batch")
     rows = [dict(zip(names, row, strict=True)) | {"rejected_at": row[6].isoformat() + "Z"} for row in found]
     if options["json"]:
-        to.out(_document({"count": len(rows), "rows": rows}))
+        to.out(in_json({"count": len(rows), "rows": rows}))
     elif rows:
         to.table(
             "Quarantine",
@@ -250,107 +231,6 @@ def replay(session: Session, options: dict[str, Any], to: Reporter) -> int:
     """Try the quarantined rows again under the present settings."""
     loader = session.loader()
     return _report_loads([loader.replay(source) for source in session.settings.sources], options["json"], to)
-
-
-def _document(document: dict[str, Any]) -> str:
-    """Write JSON; orjson turns NaN into null."""
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode()
-
-
-def backtest(session: Session, options: dict[str, Any], to: Reporter) -> int:
-    """Replay days through judging, with what was known then, and say what would have been told."""
-    moments = _evenings(session, options["from"], options["to"])
-    planted = _truth(session, options["truth"])
-    judge = replace(session.judge(), looks_into=0)
-    log = Log({kpi.key: kpi for kpi in session.settings.kpis})
-
-    def look(moment: datetime, previous: Past | None) -> Board:
-        with session.warehouse.reader(session.names, moment, timezone=session.settings.timezone) as view:
-            return judge.board(view, moment, 0, previous, persistent=True)
-
-    for number, judged in enumerate(replayed(look, moments), start=1):
-        log.add(judged)
-        to.progress(number, len(moments), f"judged {judged.as_of:%Y-%m-%d}")
-    document = {
-        "from": moments[0],
-        "to": moments[-1],
-        "judgements": len(moments),
-        "episodes": log.episodes(),
-        "mails": [],
-        "forecasts": [],
-        "scores": log.scores(planted),
-    }
-    if options["json"]:
-        to.out(_document(document))
-    else:
-        _print_backtest(document, to)
-    return DONE
-
-
-def _evenings(session: Session, first: str, last: str) -> list[datetime]:
-    """Give the last moment of each local day from the first to the last, none of which lies in the future."""
-    try:
-        start, end = date.fromisoformat(first), date.fromisoformat(last)
-    except ValueError as error:
-        raise UsageError(f"--from {first} --to {last}: {error}; write days like 2026-11-22.") from error
-    if end < start:
-        raise UsageError(f"--to {last} lies before --from {first}; swap them.")
-    zone, now = ZoneInfo(session.settings.timezone), session.clock()
-    days = [start + timedelta(days=n) for n in range((end - start).days + 1)]
-    evenings = [datetime.combine(day + timedelta(days=1), time(), zone) - timedelta(seconds=1) for day in days]
-    past_ = [
-        min(at.astimezone(UTC), now)
-        for day, at in zip(days, evenings, strict=True)
-        if day <= now.astimezone(zone).date()
-    ]
-    if not past_:
-        raise UsageError(f"--from {first} lies in the future; replay days that are over.")
-    return past_
-
-
-def _truth(session: Session, path: str | None) -> list[Planted]:
-    """Read what was planted in a simulated network, if it is one."""
-    file = session.settings.path.parent / "truth.json" if path is None else Path(path)
-    if path is None and not file.exists():
-        return []
-    try:
-        return [Planted.of(entry) for entry in orjson.loads(file.read_bytes())]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{file} cannot be read as the truth of a demo network: {error}.") from error
-
-
-def _print_backtest(document: dict[str, Any], to: Reporter) -> None:
-    rows = [
-        [
-            e["from"][:10],
-            (e["to"] or "")[:10],
-            str(e["days"]),
-            e["kpi"],
-            place(tuple(e["slice"].items())),
-            f"{e['pain']:.0f}",
-        ]
-        for e in document["episodes"]
-    ]
-    to.table("Would have been red", ["from", "until", "days", "kpi", "where", "pain"], rows)
-    scores = document["scores"]
-    names = list(scores["judged"])
-    rows = [[name.replace("_", " "), *(_number(scores[way][name]) for way in WAYS)] for name in names]
-    to.table("Scores", ["", *("naive limits" if way == "naive" else way for way in WAYS)], rows)
-    if "by_size" in scores:
-        rows = [
-            [
-                f"{s['size']:g}",
-                *(_number(s[way][name]) for way in WAYS for name in ("troubles", "found", "median_days")),
-                _number(s["median_loss_days"]),
-            ]
-            for s in scores["by_size"]
-        ]
-        heads = [f"{way}: {name}" for way in WAYS for name in ("troubles", "found", "days")]
-        to.table("Troubles by size (standard errors a week)", ["size", *heads, "days lost"], rows)
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else figure(value)
 
 
 COMMANDS: dict[str, Callable[[Session, dict[str, Any], Reporter], int]] = {

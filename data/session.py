@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from analytics.board import as_json, past
 from analytics.judge import FeedRule, Judge
@@ -19,19 +19,36 @@ if TYPE_CHECKING:
     from data.settings import Settings, Source
 
 
+class Rehearsed(Protocol):
+    """Takes the Boards of a replay in their order; `result` gives what everybody would have got until a moment."""
+
+    def add(self, board: Board) -> None: ...
+
+    def result(self, until: datetime) -> dict[str, Any]: ...
+
+
 @dataclass(frozen=True)
 class Session:
-    """What every command works with. `clock` gives aware UTC times; only the composition root makes one."""
+    """What every command works with. `clock` gives aware UTC times; only the composition root makes one.
+
+    `rehearse` makes rehearsals of the alerts of settings; None where nothing is joined to alerts.
+    """
 
     settings: Settings
     warehouse: Warehouse
     store: Store
     clock: Callable[[], datetime]
+    rehearse: Callable[[Settings], Rehearsed] | None = None
 
     @classmethod
-    def open(cls, settings: Settings, clock: Callable[[], datetime]) -> Self:
+    def open(
+        cls,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        rehearse: Callable[[Settings], Rehearsed] | None = None,
+    ) -> Self:
         store = Store(settings.store_url)
-        session = cls(settings, Warehouse(settings.warehouse_url), store, clock)
+        session = cls(settings, Warehouse(settings.warehouse_url), store, clock, rehearse)
         session.follow()
         return session
 

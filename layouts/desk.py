@@ -12,7 +12,11 @@ STATES = ("open", "acknowledged", "recovered", "all")
 
 
 class RefusedError(Exception):
-    """What was asked for cannot be done; the message is a sentence for whoever asked."""
+    """What was asked for cannot be done; the message is a sentence for whoever asked. `gone`: it once could be."""
+
+    def __init__(self, sentence: str, *, gone: bool = False) -> None:
+        super().__init__(sentence)
+        self.gone = gone
 
 
 class Desk(Protocol):
@@ -27,8 +31,8 @@ class Desk(Protocol):
     dropped), "held" (why it waits or was dropped), "story" ([[at, reason], ...]), "letter" (id or None), "told_at"}.
     A letter: {"id", "recipient", "subject", "status" (waiting sent dead), "created_at", "done_at", "attempts" (their number),
     "said", "tries": [{"at", "code", "said"}], "episodes": [ids]}.
-    A silence: {"id", "text" (what it takes, in words), "reason", "by", "begins", "ends", "recurring" (text or None), "active", "mine"
-    (made on the page and so to be ended there)}.
+    A silence: {"id", "text" (what it takes, in words), "reason", "by", "begins", "ends", "recurring" (text or None), "active",
+    "mine" (made on the page and so to be ended there)}.
     """
 
     def episodes(self, state: str, words: str, page: int) -> tuple[Sequence[Mapping[str, Any]], int]:
@@ -62,12 +66,22 @@ class Desk(Protocol):
         """Give the subject and the text part of a letter."""
 
     def token(self, token: str) -> Mapping[str, Any]:
-        """Read a link's token: {"verb" (acknowledge snooze unsubscribe preferences), "recipient", "episode" (document or None),
-        "hours", "used_at", "preferences": {"language", "timezone", "quiet", "pain_above", "stopped"}}; RefusedError if invalid."""
+        """Read a link's token; RefusedError if it is invalid, `gone` if it has expired; a used one is read all the same.
+
+        {"verb" (acknowledge snooze unsubscribe preferences), "recipient", "episode" (document or None), "hours", "used_at",
+        "preferences": {"language", "timezone", "quiet", "pain_above", "stopped"}}.
+        """
 
     def use(self, token: str, form: Mapping[str, str]) -> str:
-        """Do what a token is for, once; say what was done. `form` holds the chosen preferences. RefusedError if it was used."""
+        """Do what a token is for, once; say what was done. RefusedError, `gone`, if it was used.
+
+        `form` holds the chosen preferences: {"language", "timezone" (IANA), "quiet" ("22:00-07:00"), "pain_above" ("12"), "stopped"
+        ("1")}, "" for what the settings say; a token for preferences may be used again and again until it expires.
+        """
 
     def status(self) -> Mapping[str, Any]:
-        """Give {"dispatcher": live, dead or off, "beat", "waiting" (letters and notices due), "oldest_waiting_seconds", "dead"
-        (letters), "sentence" (what is wrong, "" if nothing)}."""
+        """Give how the sending goes.
+
+        {"dispatcher": live, dead or off, "beat", "waiting" (letters and notices due), "oldest_waiting_seconds", "dead" (letters),
+        "sentence" (what is wrong, "" if nothing)}.
+        """

@@ -124,6 +124,10 @@ class BoardFeed:
         """Note that the engine is alive and judged at `moment` (aware, UTC), whether or not anything changed."""
         self._judged = moment
 
+    def nudge(self) -> None:
+        """Wake every viewer for a beat, though the Board is the same."""
+        self._ring()
+
     def close(self) -> None:
         """End all streams, so that the server can stop."""
         self._closed = True

@@ -8,6 +8,7 @@ requests; by way of Dash's renderer it would be 285 kB in fourteen. The analyst'
 from __future__ import annotations
 
 import re
+from functools import cache
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -19,7 +20,7 @@ from dash import html
 ASSETS = Path(__file__).parent / "assets"
 
 COUNTS, FEEDS, TILES, STATEMENT, UNKNOWN, TAKEOVER = "counts", "feeds", "tiles", "statement", "unknown", "takeover"
-NETWORK, CLOCK, JUDGED, ADDRESS = "network", "clock", "judged", "address"
+NETWORK, CLOCK, JUDGED, ADDRESS, ALERTS = "network", "clock", "judged", "address", "alerts"
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -53,6 +54,7 @@ def wall_shell(*, title: str, public_url: str | None) -> Any:
                 ],
                 id="head",
             ),
+            html.Div(id=ALERTS, role="alert", hidden=True),
             html.Div(id=FEEDS, role="list", **{"aria-label": "Data sources"}),
             html.Main(
                 [
@@ -70,12 +72,18 @@ def wall_shell(*, title: str, public_url: str | None) -> Any:
 
 def wall_page(shell: Any, *, title: str) -> str:
     """Write the whole page as HTML."""
-    return _PAGE.format(title=escape(title), css=_asset("wall.css"), js=_asset("wall.js"), shell=to_html(shell))
+    return _PAGE.format(title=escape(title), css=asset("wall.css"), js=asset("wall.js"), shell=to_html(shell))
 
 
-def _asset(name: str) -> str:
+@cache
+def asset(name: str) -> str:
+    """Give the address of one of our files."""
     # The digest makes a screen fetch a new version after an upgrade, and cache it for ever until then.
     return f"/assets/{name}?v={sha256((ASSETS / name).read_bytes()).hexdigest()[:12]}"
+
+
+_VOID = {"br", "hr", "img", "input", "link", "meta"}
+"""Elements that have no end tag."""
 
 
 def to_html(component: Any) -> str:
@@ -91,13 +99,15 @@ def to_html(component: Any) -> str:
     children = props.pop("children", None)
     tag = document["type"].lower()
     attributes = "".join(_attribute(name, value) for name, value in props.items())
+    if tag in _VOID:
+        return f"<{tag}{attributes}>"
     return f"<{tag}{attributes}>{to_html(children)}</{tag}>"
 
 
 def _attribute(name: str, value: Any) -> str:
     if value is None or value is False:
         return ""
-    name = {"className": "class"}.get(name, name)
+    name = {"className": "class", "htmlFor": "for"}.get(name, name)
     if not re.fullmatch(r"[a-zA-Z][\w-]*", name):
         raise ValueError(f"{name!r} is no attribute name")
     return f" {name}" if value is True else f' {name}="{escape(str(value))}"'

@@ -7,6 +7,7 @@ the analyst's pages may use `app.state.dash`, whose scripts a wall never loads.
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -18,74 +19,33 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from analytics.board import instant
+from layouts.alert_routes import AlertRoutes
 from layouts.feed import GZIP_HEADER, BoardFeed, Body, Event, encode
+from layouts.mail_routes import MailRoutes
+from layouts.pages import Pages
+from layouts.pulse import LIVE, Pulse
 from layouts.push import PushRoute
 from layouts.shell import ASSETS, wall_page, wall_shell
+from layouts.times import read
+from layouts.watch import DeskWatch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
     from datetime import datetime
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from layouts.desk import Desk
     from layouts.push import Door
 
-BEAT_SECONDS = 3.0
 RETRY = Event.raw(b"retry: 1000\n\n")
-LIVE, DEAD = "live", "dead"
 
 WALL_POLICY = (
     # 'unsafe-eval' lets browser automation wait for conditions on the page; all names are drawn as text, never as markup
     "default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-
-
-class Pulse:
-    """Whether the engine lives, as of the clock; the beat that tells viewers is made once for all of them."""
-
-    def __init__(self, feed: BoardFeed, clock: Callable[[], datetime], timeout: float) -> None:
-        self._feed = feed
-        self._clock = clock
-        self._timeout = timeout
-        self._started = clock()
-        self._made: tuple[float, Event] | None = None
-        self.viewers = 0
-
-    def age(self) -> float:
-        """Seconds since the engine's last sign of life; before the first one, since the server started."""
-        return (self._clock() - (self._feed.judged or self._started)).total_seconds()
-
-    @property
-    def engine(self) -> str:
-        return LIVE if self.age() <= self._timeout else DEAD
-
-    def pause(self) -> float:
-        """Seconds until the next beat: sooner when the engine is about to be given up, so that viewers know at once."""
-        left = self._timeout - self.age()
-        return min(BEAT_SECONDS, left + 0.05) if left > 0 else BEAT_SECONDS
-
-    def facts(self) -> dict[str, Any]:
-        latest = self._feed.latest
-        return {
-            "now": instant(self._clock()),
-            "as_of": instant(latest.board.as_of) if latest else None,
-            "judged": instant(self._feed.judged),
-            "version": latest.version if latest else None,
-            "engine": self.engine,
-        }
-
-    def beat(self) -> Event:
-        # Half a second: far below what a screen shows, and enough for five hundred viewers to share one.
-        turn = asyncio.get_running_loop().time()
-        if self._made is None or turn - self._made[0] > 0.5 or self._stale_beat():
-            self._made = (turn, Event.of("beat", encode(self.facts())))
-        return self._made[1]
-
-    def _stale_beat(self) -> bool:
-        made = self._made
-        return made is not None and f'"engine":"{self.engine}"'.encode() not in made[1].plain
 
 
 def build_app(
@@ -96,14 +56,17 @@ def build_app(
     clock: Callable[[], datetime],
     engine_timeout: float = 15.0,
     door: Door | None = None,
+    desk: Desk | None = None,
 ) -> FastAPI:
     """Build the web app: `/` is the wall, `/api/board` the Board; `app.state.dash` is Dash for further pages.
 
-    `door` takes what is pushed to `/api/push/NAME`.
+    `door` takes what is pushed to `/api/push/NAME`; with a `desk` there are the pages of alerts, and walls say when alerts are
+    not in order.
 
     `clock` gives the time (aware, UTC); the engine counts as dead `engine_timeout` seconds after its last beat.
     """
-    pulse = Pulse(feed, clock, engine_timeout)
+    watch = DeskWatch(desk, feed.nudge) if desk is not None else None
+    pulse = Pulse(feed, clock, engine_timeout, watch)
     shell = wall_shell(title=title, public_url=public_url)
     page = wall_page(shell, title=title)
 
@@ -122,7 +85,8 @@ def build_app(
         # What the stream carries, for screens behind proxies that swallow streams.
         latest = feed.latest
         response = _prepared(request, latest.wall) if latest else _json(None, 200)
-        response.headers["X-Painpoint-Beat"] = encode(pulse.facts()).decode()
+        # A header holds Latin-1 at most, and what is wrong with alerts may name anybody.
+        response.headers["X-Painpoint-Beat"] = json.dumps(pulse.facts(), separators=(",", ":"))
         return response
 
     async def stream(request: Request) -> Response:
@@ -143,8 +107,15 @@ def build_app(
         return _json({"status": "ready" if ready else "judging for the first time"}, 200 if ready else 503)
 
     async def metrics(_: Request) -> Response:
-        return PlainTextResponse(_metrics(feed, pulse, clock()), media_type="text/plain; version=0.0.4")
+        text = _metrics(feed, pulse, clock())
+        if watch is not None:
+            text += _alert_metrics(await watch.status(), clock())
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
+    pages: list[Route] = []
+    if desk is not None:
+        shared = Pages(desk, feed, pulse, network=title, public_url=public_url, clock=clock)
+        pages = [*MailRoutes(shared).routes(), *AlertRoutes(shared).routes()]
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
@@ -159,6 +130,7 @@ def build_app(
             Route("/readyz", readyz),
             Route("/metrics", metrics),
             *([PushRoute(door, lambda: feed.closed).route()] if door is not None else []),
+            *pages,
         ],
     )
     dash = Dash(
@@ -166,7 +138,7 @@ def build_app(
         server=app,
         backend="fastapi",
         assets_folder=str(ASSETS),
-        assets_ignore=r"wall\..*",
+        assets_ignore=r"(wall|pages)\..*",
         title=title,
         update_title="",
         add_log_handler=False,
@@ -296,6 +268,25 @@ def _metrics(feed: BoardFeed, pulse: Pulse, now: datetime) -> str:
             if source.watermark:
                 age = (now - source.watermark).total_seconds()
                 lines.append(f'painpoint_source_age_seconds{{source="{_label(source.name)}"}} {age:.3f}')
+    return "\n".join(lines) + "\n"
+
+
+def _alert_metrics(status: Mapping[str, Any] | None, now: datetime) -> str:
+    """Write how the alerts are; where that cannot be known, only that."""
+    lines = ["# TYPE painpoint_alerts_known gauge", f"painpoint_alerts_known {int(status is not None)}"]
+    if status is not None:
+        gauges = {
+            "painpoint_letters_dead": status["dead"],
+            "painpoint_letters_waiting": status["waiting"],
+            "painpoint_letters_oldest_waiting_seconds": status["oldest_waiting_seconds"],
+            "painpoint_dispatcher_live": int(status["dispatcher"] == LIVE),
+            "painpoint_dispatcher_age_seconds": (now - read(status["beat"])).total_seconds()
+            if status["beat"]
+            else None,
+        }
+        for name, value in gauges.items():
+            if value is not None:
+                lines += [f"# TYPE {name} gauge", f"{name} {value}"]
     return "\n".join(lines) + "\n"
 
 

@@ -267,6 +267,18 @@
     return marks.length ? `oldest feed ${age(marks[0])}` : "no feed has data";
   }
 
+  // Reds that nobody is told of are worse than reds: a banner takes its room from the tiles, so these are drawn anew.
+  function drawAlerts(sentence) {
+    const banner = at("alerts");
+    if (banner.dataset.said === sentence || (!sentence && banner.hidden)) return;
+    banner.dataset.said = sentence;
+    banner.hidden = !sentence;
+    const link = el("a", "", sentence);
+    link.href = "/alerts";
+    banner.replaceChildren(shape("late"), link);
+    draw();
+  }
+
   const TROUBLE = ["dead", "late", "unjudged", "fresh"];
 
   function drawFeeds(board) {
@@ -420,7 +432,7 @@
       });
     }
     takeover.hidden = !over;
-    at("head").inert = at("stage").inert = over;
+    at("head").inert = at("alerts").inert = at("stage").inert = over;
   }
 
   /* ---- the wire ------------------------------------------------------------------------------------------------ */
@@ -430,6 +442,7 @@
     if (!beat) return;
     known.beat = beat;
     known.beatAt = performance.now();
+    drawAlerts((beat.alerts && beat.alerts.sentence) || "");
   }
 
   // Told apart by what it says: a version is not enough, as a server may come back on an older store.

@@ -235,7 +235,7 @@ def test_a_part_of_a_wider_episode_is_told_only_to_those_who_do_not_know_the_who
     s.judge(whole, part).at(2)
     assert len(s.kinds()) == 1
     assert s.kinds(HEAD) == ["opened"]
-    assert ("opened", "waiting", "is a part of episode 1, which hurts the same customers") in s.why()
+    assert ("opened", "waiting", "has one cause with episode 1, which hurts the same customers") in s.why()
     s.judge(reading(part={"country": "FR"}, level="green"), replace(part, shared=None)).at(3)
     assert sorted(s.kinds()) == ["opened", "opened", "recovered"]
 

@@ -36,11 +36,17 @@ def until(true, seconds=15.0, pause=0.05):
 class Served:
     """The web app on loopback in a thread, on a clock that the test sets."""
 
-    def __init__(self, engine_timeout=15.0):
+    def __init__(self, engine_timeout=15.0, desk=None, public_url=None):
         self.now = NOW
         self.feed = BoardFeed()
+        self.desk = desk
         self.app = build_app(
-            self.feed, title="Painpoint", public_url=None, clock=lambda: self.now, engine_timeout=engine_timeout
+            self.feed,
+            title="Painpoint",
+            public_url=public_url,
+            clock=lambda: self.now,
+            engine_timeout=engine_timeout,
+            desk=desk,
         )
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"

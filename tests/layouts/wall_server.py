@@ -1,4 +1,4 @@
-"""Serves a wall for the browser tests; orders come as lines on stdin: `board NAME`, `beat`, `still`.
+"""Serves a wall for the browser tests; orders come as lines on stdin: `board NAME`, `beat`, `still`, `alerts SENTENCE`, `deaf`.
 
 Time runs from the boards' own moment on, so that ages are the same whenever the tests run.
 """
@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 
+from list_desk import ListDesk
 from wall_boards import BOARDS, NOW
 
 from layouts.feed import BoardFeed
@@ -22,6 +23,7 @@ def main():
     started = time.monotonic()
     beating = threading.Event()
     feed = BoardFeed()
+    desk = ListDesk()
 
     def clock():
         return NOW + timedelta(seconds=time.monotonic() - started)
@@ -46,12 +48,19 @@ def main():
                 beating.set()
             elif order == "still":
                 beating.clear()
+            elif order in {"alerts", "deaf"}:
+                desk.sentence, desk.broken = rest, order == "deaf"
 
     beating.set()
     feed.beat(clock())
     publish(name)
     app = build_app(
-        feed, title="Painpoint", public_url="https://painpoint.example.com", clock=clock, engine_timeout=timeout
+        feed,
+        title="Painpoint",
+        public_url="https://painpoint.example.com",
+        clock=clock,
+        engine_timeout=timeout,
+        desk=desk,
     )
     threading.Thread(target=engine, daemon=True).start()
     threading.Thread(target=obey, daemon=True).start()
