@@ -78,7 +78,7 @@ def _pain(episode: Mapping[str, Any]) -> str:
 
 def _sample(reading: Mapping[str, Any]) -> str:
     n = reading.get("n")
-    return say("episode.rows", n=n) if n else ""
+    return say("episode.rows", n=int(n) if float(n).is_integer() else n) if n else ""
 
 
 def _evidence(reading: Mapping[str, Any]) -> str:
