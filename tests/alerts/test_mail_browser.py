@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import base64
-import os
-from pathlib import Path
 
 import pytest
 from test_mail import ENGLISH, GERMAN, LATE, SAMPLES, compose, letter, notice, parts
-
-CHROMIUM = Path("/usr/bin/chromium")
-SWITCHES = "--no-sandbox --disable-gpu --disable-background-networking --no-first-run --disable-component-update --disable-sync"
 
 POOR_CONTRASTS = """() => {
     const light = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
@@ -42,23 +37,6 @@ OVERFLOWS = """() => [document.documentElement.scrollWidth - innerWidth,
 SMALLEST_TEXT = """() => Math.min(...[...document.querySelectorAll("p, li, td, h2, a, span")]
     .filter((node) => node.getClientRects().length && node.textContent.trim() && [...node.childNodes].some((c) => c.nodeType === 3 && c.data.trim()))
     .map((node) => parseFloat(getComputedStyle(node).fontSize)))"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    # For one module only: while it is open, Playwright keeps an event loop running in this thread, and nobody else
-    # could call asyncio.run.
-    if not CHROMIUM.exists():
-        message = f"{CHROMIUM} is missing: the mails' browser tests need Debian's Chromium (apt-get install chromium)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415  (not needed where there is no browser)
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=SWITCHES.split())
-        yield running
-        running.close()
 
 
 def opened(browser, mail, width, scheme):
