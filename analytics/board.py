@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from analytics.garbage import uncollected
 from analytics.kpi import Before, Level, Standing, Told
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def instant(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
+@uncollected()
 def as_json(board: Board, *, greens: bool = True) -> dict[str, Any]:
     """Give the Board as the contract's JSON; without `greens` only what is not green stands in `readings`."""
     return {
@@ -138,6 +140,7 @@ def _standing(document: dict[str, Any] | None) -> Standing | None:
     return Standing(tuple(Told(day, Level(level), value) for day, level, value in document["told"]), document["red"])
 
 
+@uncollected()
 def past(document: dict[str, Any]) -> dict[tuple[str, Slice], Before]:
     """Read from a Board's JSON what the next judgement continues: levels, since when they hold, and histories."""
     found = {}

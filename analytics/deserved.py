@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from analytics.case_mix import ENOUGH
 from analytics.integrity import advised
-from analytics.kpi import SMALL, Health, Level
+from analytics.kpi import SMALL, Health, Level, changed
 from analytics.statistics.rates import PEERS, STRENGTH, count_prior, mean_prior, share_prior
 from analytics.verdict import level_of
 from analytics.wording import value_and_limit
@@ -124,7 +123,7 @@ def _weighed(
     reading: Reading, kpi: Kpi, among: float | None, false: float | None, rate: float, mix: Mix | None
 ) -> Reading:
     if among is not None or false is not None:
-        reading = replace(reading, among_peers=among, false_discovery=false)
+        reading = changed(reading, among_peers=among, false_discovery=false)
     if reading.level is not Level.RED:
         return reading
     if mix is not None and mix.n >= ENOUGH * reading.n and level_of(kpi, mix.share, reading.limits) is not Level.RED:
@@ -151,7 +150,7 @@ def _lowered(reading: Reading, kpi: Kpi, why: str) -> Reading:
     reason = f"{said} is beyond the red limit of {red}, but {why}."
     if reading.health is not Health.OK:
         stale = reading.reason.partition(" Stale: ")[2]
-        return replace(
+        return changed(
             reading,
             level=Level.UNKNOWN,
             stale=False,
@@ -160,4 +159,4 @@ def _lowered(reading: Reading, kpi: Kpi, why: str) -> Reading:
             pain=0.0,
             remedies=(),
         )
-    return replace(reading, level=Level.AMBER, reason=advised(kpi, Level.AMBER, reason))
+    return changed(reading, level=Level.AMBER, reason=advised(kpi, Level.AMBER, reason))

@@ -66,11 +66,17 @@ def of_feed(source: Feed, moment: datetime) -> State:
 
 
 def worst(states: Iterable[State]) -> State:
-    return max(states, key=lambda state: _RANK[state.health], default=FINE)
+    """Give the worst state; of equals that whose reason comes last, for states come in any order."""
+    return max(states, key=_rank, default=FINE)
 
 
 def best(states: Iterable[State]) -> State:
-    return min(states, key=lambda state: _RANK[state.health], default=FINE)
+    """Give the best state; of equals that whose reason comes first."""
+    return min(states, key=_rank, default=FINE)
+
+
+def _rank(state: State) -> tuple[int, str]:
+    return _RANK[state.health], state.reason
 
 
 def silences(pulses: pd.DataFrame, watermarks: Mapping[str, datetime], timezone: str) -> dict[tuple[str, str], State]:

@@ -23,9 +23,10 @@ from analytics.driven import MOST_READINGS, Kept, attach
 from analytics.facts import MASTER
 from analytics.feeding import lack
 from analytics.figures import Figures, from_row, pool
+from analytics.garbage import uncollected
 from analytics.health import FINE, LOOK_BACK, State, best, feed, of_feed, silences, worst
 from analytics.history import Archive, lay_windows, scan_times, window
-from analytics.kpi import SMALL, Before, Health, Kpi, Level, Limits, Reading, Slice
+from analytics.kpi import SMALL, Before, Health, Kpi, Level, Limits, Reading, Slice, changed
 from analytics.measure import (
     GROUPING,
     Scan,
@@ -136,6 +137,7 @@ class Judge:
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
 
+    @uncollected()
     def board(
         self,
         view: View,
@@ -161,7 +163,16 @@ class Judge:
         ranked = rank(readings)
         partners = run.master.dimensions
         return Board(
-            run.moment, version, view.batch, self.network, self.timezone, tuple(feeds), ranked, days, customers, partners
+            run.moment,
+            version,
+            view.batch,
+            self.network,
+            self.timezone,
+            tuple(feeds),
+            ranked,
+            days,
+            customers,
+            partners,
         )
 
     def _looked_into(self, view: View, readings: list[Reading], moment: datetime) -> tuple[list[Reading], int]:
@@ -171,7 +182,7 @@ class Judge:
         drawn = [r for r in driven if r.level in DRAWN] if self.looks_into else []
         change = self.charts.charted(view, self.kpis, self.feeds, drawn, moment, self.zone)
         more = {
-            (r.kpi, r.slice): replace(r, shared=counted.shared.get((r.kpi, r.slice)), change=change[r.kpi, r.slice])
+            (r.kpi, r.slice): changed(r, shared=counted.shared.get((r.kpi, r.slice)), change=change[r.kpi, r.slice])
             for r in drawn
         }
         return [more.get((r.kpi, r.slice), r) for r in driven], counted.customers
@@ -358,7 +369,7 @@ class _Judgement:
 
     def _long_gone(self, pairs: list[tuple[str, str | None]]) -> State:
         alive = {source for source, _ in self.silences}
-        partner = next(partner for _, partner in pairs if partner is not None)
+        partner = min(partner for _, partner in pairs if partner is not None)
         if any(source in alive for source, _ in pairs):
             return State(Health.DEAD, f"partner {partner} has been silent for more than {LOOK_BACK.days} d")
         return FINE
@@ -454,7 +465,7 @@ def _kept(reading: Reading, before: Before | None, moment: datetime) -> Reading:
     """Keep since when a level holds that is not drawn; without a past it is not known."""
     if before is None:
         return reading
-    return replace(reading, since=before.since if before.level is reading.level else moment)
+    return changed(reading, since=before.since if before.level is reading.level else moment)
 
 
 def _unstacked(rows: pd.DataFrame, count: int) -> list[Answer]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,6 +9,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import ibis
+
+from analytics.garbage import uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -81,14 +82,9 @@ class Template:
 def compile_template(build: Callable[[Moments], ir.Table]) -> Template:
     """Build an expression over placeholder times and compile it for DuckDB."""
     moments = Moments()
-    collecting = gc.isenabled()
-    gc.disable()  # expressions are many small objects that live on: looking for garbage among them takes half of the time
-    try:
+    with uncollected():
         expression = build(moments)
         sql = str(ibis.to_sql(expression, dialect="duckdb", pretty=False))
-    finally:
-        if collecting:
-            gc.enable()
     places = tuple((name, _literal_sql(literal)) for name, literal in moments.given.items())
     return Template(sql, places, expression.schema(), tuple(dict.fromkeys(moments.uses)))
 

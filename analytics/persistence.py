@@ -106,9 +106,10 @@ def _reds(
 ) -> list[bool]:
     """Tell for those of the last days that anything is known of whether they were red, today first.
 
-    What was told counts; of days without a Board, what is known of them now.
+    Today's level counts; of the days before the figure that was told, however sure one was of it then; of days without a
+    Board, what is known of them now.
     """
-    by_day = {t.day: t.level is Level.RED for t in told}
+    by_day = {t.day: t.level is Level.RED or (t.day < today.isoformat() and _was_beyond(t, kpi, reading)) for t in told}
     found = []
     for back in range(of):
         day = (today.fromordinal(today.toordinal() - back)).isoformat()
@@ -118,6 +119,13 @@ def _reds(
         elif value is not None:
             found.append(level_of(kpi, value, reading.limits) is Level.RED)
     return found
+
+
+def _was_beyond(told: Told, kpi: Kpi, reading: Reading) -> bool:
+    """Tell whether what was amber for want of certainty stood beyond the red limit all the same."""
+    return (
+        told.level is Level.AMBER and told.value is not None and level_of(kpi, told.value, reading.limits) is Level.RED
+    )
 
 
 def recovery(kpi: Kpi, reading: Reading) -> Bound:

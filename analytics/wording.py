@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from analytics.kpi import SMALL
@@ -41,8 +42,9 @@ def values(unit: str, *numbers: float) -> list[str]:
     return [f"{figure(number * factor)} {unit}".strip() for number in numbers]
 
 
+@lru_cache(maxsize=1 << 17)
 def value_and_limit(value: float | None, bound: Bound, unit: str) -> tuple[str, str]:
-    """Write a value and its limit, or the two ends of its band."""
+    """Write a value and its limit, or the two ends of its band; most figures of a Board are those of the one before it."""
     ends = bound if isinstance(bound, tuple) else (bound,)
     said, *limits = values(unit, value or 0.0, *ends)
     return ("?" if value is None else said), " to ".join(limits)

@@ -69,6 +69,17 @@ def test_a_red_is_entered_on_the_second_of_three_days_and_left_beyond_recovery(v
     assert levels(values) == expected
 
 
+UNSURE = 0.13  # of 50: beyond the limit, and not sure enough to be red
+
+
+def test_a_day_beyond_the_limit_counts_though_it_was_not_sure_enough_to_be_red():
+    unsure = reading(UNSURE, n=50)
+    assert unsure.level is Level.AMBER
+    assert levels([0.03, unsure, SUSPECT]) == "gar"
+    assert levels([0.03, unsure, unsure]) == "gaa"  # today must be sure
+    assert levels([0.03, 0.08, SUSPECT]) == "gaa"
+
+
 def test_boards_of_the_moment_say_the_level_of_the_moment_but_remember_alike():
     values = [0.03, SUSPECT, SUSPECT, 0.09, 0.08]
     live, moment = days(values), days(values, persistent=False)
