@@ -48,7 +48,7 @@ def settled(
     told = (*past, Told(today.isoformat(), reading.level, reading.value))
     entered = before is not None and before.standing is not None and before.standing.red
     level, why = _level(reading, kpi, told, points, today, entered=entered)
-    remembered = level is Level.RED or any(t.level is Level.RED for t in told)
+    remembered = level is Level.RED or any(t.level is Level.RED or _was_beyond(t, kpi, reading) for t in told)
     standing = Standing(told, level is Level.RED or (entered and level is Level.UNKNOWN)) if remembered else None
     done = replace(reading, standing=standing, reversed=_reversed(reading, kpi, past, points))
     if not persistent or level is reading.level:
