@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from alerts.gate import ENDINGS
 from alerts.inbox import Inbox, taken
 from alerts.silences import hours_of, known_language, known_zone, match_document, preference_of
 from alerts.tables import EPISODES, LETTERS, NOTICES, PREFERENCES, SILENCES, TRANSITIONS, USED, reading
@@ -146,7 +147,18 @@ class Desk(Inbox):
             if not con.execute(LETTERS.update().where(own).values(fresh)).rowcount:
                 raise self.refused("This letter is not dead: it was sent, is being sent, or never was.")
             con.execute(NOTICES.update().where(NOTICES.c.letter == number).values(status="written"))
+            self._end_after(con, number, now)
         return f"Sent again by {actor}; whether it was accepted is seen here in a moment."
+
+    @staticmethod
+    def _end_after(con: Connection, number: int, now: datetime) -> None:
+        """Let the ending follow that was dropped because the beginning, which a letter sent again tells, was not told."""
+        own = NOTICES.c.letter == number
+        same = NOTICES.c.episode.in_(select(NOTICES.c.episode).where(own)) & NOTICES.c.recipient.in_(
+            select(NOTICES.c.recipient).where(own)
+        )
+        dropped = (NOTICES.c.status == "dropped") & NOTICES.c.kind.in_([str(kind) for kind in ENDINGS])
+        con.execute(NOTICES.update().where(same & dropped).values(status="waiting", held="", not_before=now))
 
     def token(self, token: str) -> Mapping[str, Any]:
         """Say what a link's token is for."""

@@ -8,6 +8,7 @@ import socket
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
@@ -47,6 +48,15 @@ def own_name() -> str:
 
 def _nothing(_: str) -> None:
     pass
+
+
+def _guarded(what: str, send: Callable[[], int]) -> int:
+    """Send; what fails is logged and tried again with the next look, and holds up nothing else."""
+    try:
+        return send()
+    except Exception:
+        log.exception("%s could not be sent; the others are", what)
+        return 0
 
 
 @dataclass
@@ -95,15 +105,21 @@ class Dispatcher:
                 remind(con, self.composer.alerting, moment)
                 self._reminded = moment
             names = self.composer.waiting(con, moment)
-        sent = sum(self._retry(number) for number, name in self._due_letters(moment) if self._may(name, self.clock()))
-        for name in names:
-            self._live_on()
-            while self._may(name, self.clock()):
-                letter = self.composer.next_letter(self.engine, name, self.clock())
-                if letter is None:
-                    break
-                self.pass_by("letter written")
-                sent += self._send(letter)
+        sent = 0
+        for number, name in self._due_letters(moment):
+            if self._may(name, self.clock()):
+                sent += _guarded(f"letter {number}", partial(self._retry, number))
+        return sent + sum(_guarded(f"the next letter to {name}", partial(self._letters_to, name)) for name in names)
+
+    def _letters_to(self, name: str) -> int:
+        self._live_on()
+        sent = 0
+        while self._may(name, self.clock()):
+            letter = self.composer.next_letter(self.engine, name, self.clock())
+            if letter is None:
+                break
+            self.pass_by("letter written")
+            sent += self._send(letter)
         return sent
 
     def _live_on(self) -> None:
@@ -193,21 +209,23 @@ class Dispatcher:
             )
         )
         self._rest(letter, answer, moment)
-        row = con.execute(select(LETTERS.c.give_up_at, LETTERS.c.status).where(LETTERS.c.id == letter.id)).one()
-        if row.status != "waiting":
-            return  # somebody else has brought it to an end meanwhile
-        again = moment + backoff(letter.attempts)
-        own = LETTERS.update().where(LETTERS.c.id == letter.id)
+        own = LETTERS.c.id == letter.id
         if answer.outcome == "accepted":
-            con.execute(own.values(status="sent", done_at=moment, said=answer.said, lease_until=None))
-            con.execute(NOTICES.update().where(NOTICES.c.letter == letter.id).values(status="told"))
-        elif answer.outcome == "never" or again > row.give_up_at:
-            said = answer.said if answer.outcome == "never" else f"given up; the last answer was: {answer.said}"
-            con.execute(own.values(status="dead", done_at=moment, said=said, lease_until=None))
+            # counts however late it is said, and whatever others were told meanwhile
+            unsent = LETTERS.update().where(own & LETTERS.c.status.in_(("waiting", "dead")))
+            if con.execute(unsent.values(status="sent", done_at=moment, said=answer.said, lease_until=None)).rowcount:
+                con.execute(NOTICES.update().where(NOTICES.c.letter == letter.id).values(status="told"))
+            return
+        # once another has leased it, or brought it to an end, that one's answer counts
+        mine = LETTERS.update().where(own & (LETTERS.c.status == "waiting") & (LETTERS.c.attempts == letter.attempts))
+        again = moment + backoff(letter.attempts)
+        if answer.outcome != "never" and again <= con.execute(select(LETTERS.c.give_up_at).where(own)).scalar_one():
+            con.execute(mine.values(not_before=again, said=answer.said, lease_until=None))
+            return
+        said = answer.said if answer.outcome == "never" else f"given up; the last answer was: {answer.said}"
+        if con.execute(mine.values(status="dead", done_at=moment, said=said, lease_until=None)).rowcount:
             con.execute(NOTICES.update().where(NOTICES.c.letter == letter.id).values(status="undeliverable"))
             self._tell_fallback(con, letter, said, moment)
-        else:
-            con.execute(own.values(not_before=again, said=answer.said, lease_until=None))
 
     def _rest(self, letter: Frozen, answer: Answer, moment: datetime) -> None:
         """Leave a server alone for a while that takes nothing from anybody."""

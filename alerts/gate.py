@@ -158,7 +158,9 @@ def _unopened(due: Due, world: World) -> Ruling | None:
 
 def _handled(due: Due, world: World) -> Ruling | None:
     if due.kind in (Kind.REMINDER, Kind.ESCALATED) and due.acknowledged_by is not None:
-        return _drop(f"acknowledged by {due.acknowledged_by}")
+        why = f"acknowledged by {due.acknowledged_by}"
+        # an escalation is told only once: it waits, for the acknowledgement may be taken back
+        return _drop(why) if due.kind is Kind.REMINDER else Ruling("hold", why, world.moment + LOOK_AGAIN)
     snoozed = due.snoozed_until is not None and world.moment < due.snoozed_until
     if snoozed and due.kind not in (*ENDINGS, Kind.UNDELIVERED):
         return Ruling("hold", "snoozed", _soon(due.snoozed_until, world))

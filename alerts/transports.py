@@ -8,6 +8,7 @@ import os
 import re
 import smtplib
 import ssl
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parseaddr
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30.0
 """Seconds that a server may take for one answer."""
+PATIENCE = 50.0
+"""Seconds within which a letter must be at the point of being handed over; what comes after stays within its lease then."""
 LETTERS_A_LINE = 100
 """Letters sent over one connection before a new one is made; servers limit it."""
 Outcome = Literal["accepted", "later", "never", "unclear"]
@@ -66,6 +69,7 @@ class Smtp:
 
     def deliver(self, address: str, payload: bytes) -> Answer:
         """Hand a mail to the server for one recipient. What its codes say of the recipient is final, of ourselves it is not."""
+        started = time.monotonic()
         try:
             line = self._open()
         except smtplib.SMTPResponseException as error:
@@ -74,7 +78,7 @@ class Smtp:
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             return Answer("later", f"{self._name} cannot be reached: {error}", wide=True)
-        answer = self._converse(line, address, payload)
+        answer = self._converse(line, address, payload, started + PATIENCE)
         self._sent += 1
         if answer.outcome in ("later", "unclear") or self._sent >= LETTERS_A_LINE:
             self.close()
@@ -105,7 +109,7 @@ class Smtp:
             line.login(self.user, self.password or "")
         return line
 
-    def _converse(self, line: smtplib.SMTP, address: str, payload: bytes) -> Answer:
+    def _converse(self, line: smtplib.SMTP, address: str, payload: bytes, until: float) -> Answer:
         beyond_ascii = not (address.isascii() and payload.isascii())
         options = ["SMTPUTF8", "BODY=8BITMIME"] if beyond_ascii and line.has_extn("smtputf8") else []
         try:
@@ -115,6 +119,8 @@ class Smtp:
             code, said = line.rcpt(address)
             if code // 100 != 2:
                 return Answer(_by(code), _text(said), code)
+            if time.monotonic() > until:
+                return Answer("later", f"{self._name} answers too slowly", wide=True)
             code, said = line.docmd("DATA")
             if code != 354:
                 return Answer(_by(code), _text(said), code)
