@@ -18,7 +18,7 @@ from rich.table import Table
 
 from data.commands import DONE, FAILED, WRONG_INPUT, run_command
 from data.service import Service, ask, is_running, socket_folder
-from data.session import Session
+from data.session import Session, feed_rules
 from data.settings import Settings, SettingsError, load_settings, role_problem
 from data.store import StoreError
 from data.warehouse import WarehouseError
@@ -384,6 +384,37 @@ def backtest(
     options |= {"truth": truth and str(truth.absolute()), "against": against and str(against.absolute())}
     options |= {"environ": dict(os.environ)} if against else {}
     return execute("backtest", options, settings)
+
+
+@app.command("test-alerts")
+def try_alerts(
+    file: Annotated[Path, typer.Argument(help="A file of readings over time and the mails expected.")],
+    settings: Annotated[
+        Path | None,
+        typer.Option("--settings", help="The settings to test; those that the file names, else settings.toml."),
+    ] = None,
+    json: JsonOption = False,
+) -> int:
+    """Try your own alert rules: play readings through routes and limits, and hold the mails against those expected."""
+    from alerts.trial import as_json, as_lines, play  # noqa: PLC0415  # only this command plays
+    from analytics.staged import Staged  # noqa: PLC0415
+    from data.reporting import in_json  # noqa: PLC0415
+    from data.settings.trials import read_trials  # noqa: PLC0415
+
+    loaded, trials = read_trials(file, settings, os.environ)
+    kpis, feeds = {kpi.key: kpi for kpi in loaded.kpis}, feed_rules(loaded)
+    played = [
+        play(trial, Staged(trial, kpis, feeds, loaded.network, loaded.timezone), loaded.alerting) for trial in trials
+    ]
+    failed = sum(not each.passed for each in played)
+    if json:
+        tests = [as_json(each) for each in played]
+        counts = {"passed": len(played) - failed, "failed": failed}
+        sys.stdout.write(in_json({"file": str(file), "settings": str(loaded.path), **counts, "tests": tests}) + "\n")
+    else:
+        lines = [line for each in played for line in as_lines(each)]
+        sys.stdout.write("\n".join([*lines, f"{len(played) - failed} passed, {failed} failed"]) + "\n")
+    return WRONG_INPUT if failed else DONE
 
 
 @app.command()

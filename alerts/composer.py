@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import bindparam, func, select
 
-from alerts.gate import OPENINGS, Due, Known, Ruling, World, ruling
+from alerts.gate import OPENINGS, Due, Known, Ruling, World, muted, ruling
 from alerts.letter import Kind, Letter, Links, Notice
 from alerts.machine import SOURCE, Value
 from alerts.mail import compose, short
@@ -93,14 +93,19 @@ class Composer:
             _note(con, [(d, r) for d, r in rulings if r.action != "send"], moment)
             return self._freeze(con, letter, payload, moment) if letter else None
 
+    def muted(self, con: Connection, number: int, moment: datetime) -> Ruling | None:
+        """Tell whether a letter that was refused for now must wait: all that it tells is muted meanwhile."""
+        dues = [_due(row) for row in con.execute(_NOTICES.where(NOTICES.c.letter == number))]
+        _, world = self._world(con, dues[0].recipient, dues, moment)
+        rulings = [muted(due, world) for due in dues]
+        held = [ruled for ruled in rulings if ruled is not None and ruled.action == "hold"]
+        return min(held, key=lambda ruled: ruled.until or moment) if len(held) == len(rulings) else None
+
     def _dues(self, con: Connection, name: str, moment: datetime) -> list[Due]:
         """Give what is due, with what only waits for company: it breaks together."""
         query = (
-            select(NOTICES, *(EPISODES.c[n] for n in _OF_EPISODES))
-            .join(EPISODES, NOTICES.c.episode == EPISODES.c.id)
-            .where(NOTICES.c.status == "waiting", NOTICES.c.recipient == name)
+            _NOTICES.where(NOTICES.c.status == "waiting", NOTICES.c.recipient == name)
             .where((NOTICES.c.not_before <= moment) | (NOTICES.c.held == ""))
-            .order_by(NOTICES.c.id)
             .limit(MOST_NOTICES)
         )
         dues = [_due(row) for row in con.execute(query)]
@@ -222,6 +227,13 @@ _OF_WORLD = ("kpi", "slice", "closed_at")
 _OF_EPISODES = (
     *("value", "opened_at", "closed_at", "acknowledged_by", "snoozed_until"),
     *("unstable", "inherited", "reading"),
+)
+
+
+_NOTICES = (
+    select(NOTICES, *(EPISODES.c[n] for n in _OF_EPISODES))
+    .join(EPISODES, NOTICES.c.episode == EPISODES.c.id)
+    .order_by(NOTICES.c.id)
 )
 
 

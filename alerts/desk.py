@@ -13,7 +13,18 @@ from sqlalchemy.exc import IntegrityError
 from alerts.gate import ENDINGS
 from alerts.inbox import Inbox, taken
 from alerts.silences import hours_of, known_language, known_zone, match_document, preference_of
-from alerts.tables import EPISODES, LETTERS, NOTICES, PREFERENCES, SILENCES, TRANSITIONS, USED, reading
+from alerts.tables import (
+    ATTEMPTS,
+    EPISODES,
+    LETTERS,
+    NOTICES,
+    PREFERENCES,
+    SILENCES,
+    TRANSITIONS,
+    USED,
+    insert_new,
+    reading,
+)
 from alerts.tokens import ONCE, InvalidError, Right, Signer
 from analytics.board import instant
 from analytics.routing import Match, Silence
@@ -144,8 +155,12 @@ class Desk(Inbox):
         own = (LETTERS.c.id == number) & (LETTERS.c.status == "dead")
         fresh = {"status": "waiting", "not_before": now, "give_up_at": now + timedelta(hours=24), "lease_until": None}
         with self.engine.begin() as con:
-            if not con.execute(LETTERS.update().where(own).values(fresh)).rowcount:
+            again = LETTERS.update().where(own).values(**fresh, attempts=LETTERS.c.attempts + 1)
+            if not con.execute(again).rowcount:
                 raise self.refused("This letter is not dead: it was sent, is being sent, or never was.")
+            # counted as a try of its own, so that it goes even if what it tells is over by now
+            tried = {"at": now, "outcome": "again", "said": f"sent again by {actor}", "by": actor}
+            con.execute(ATTEMPTS.insert().values(letter=number, **tried))
             con.execute(NOTICES.update().where(NOTICES.c.letter == number).values(status="written"))
             self._end_after(con, number, now)
         return f"Sent again by {actor}; whether it was accepted is seen here in a moment."
@@ -233,8 +248,8 @@ class Desk(Inbox):
     def _choose(self, con: Connection, recipient: str, values: Mapping[str, Any]) -> str:
         own = PREFERENCES.c.recipient == recipient
         row = {**values, "changed_at": self.clock()}
-        if not con.execute(PREFERENCES.update().where(own).values(row)).rowcount:
-            con.execute(PREFERENCES.insert().values(recipient=recipient, **row))
+        insert_new(con, PREFERENCES, [{"recipient": recipient, "changed_at": row["changed_at"]}])
+        con.execute(PREFERENCES.update().where(own).values(row))
         if values.get("stopped_at") is not None:
             return f"{recipient} gets no more mail from Painpoint. The link in an earlier mail can take this back."
         return f"Saved for {recipient}."

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from alerts.composer import LEASE, Frozen
-from alerts.gate import ENDINGS
+from alerts.gate import ENDINGS, LOOK_AGAIN
 from alerts.letter import Kind
 from alerts.reminders import remind
 from alerts.tables import ATTEMPTS, EPISODES, LETTERS, NOTICES, PULSES, insert_new, reading
@@ -23,9 +23,10 @@ from alerts.transports import Answer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, Row
 
     from alerts.composer import Composer
+    from alerts.gate import Ruling
     from alerts.transports import Transport
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ PAUSE = 1.0
 REMIND_EVERY = timedelta(seconds=20)
 BEAT_EVERY = timedelta(seconds=5)
 FIRST_RETRY, LONGEST_RETRY = 30.0, 3_600.0
+LONGEST_MUTE = timedelta(hours=1)
+"""After so long a muted letter is looked at again, however long the mute lasts."""
 
 
 def backoff(attempts: int) -> timedelta:
@@ -167,12 +170,30 @@ class Dispatcher:
             if leased.rowcount != 1:
                 return 0
             row = con.execute(select(LETTERS).where(LETTERS.c.id == number)).one()
-            if _is_over(con, number, row.attempts - 1):
-                self._let_go(con, number, moment)
-                return 0
+            if _was_refused(con, number, row.attempts - 1):
+                if _is_over(con, number):
+                    self._let_go(con, number, moment)
+                    return 0
+                held = self.composer.muted(con, number, moment)
+                if held is not None:
+                    self._put_off(con, row, held, moment)
+                    return 0
         recipient = self.composer.alerting.recipient(row.recipient)
         self.pass_by("letter leased")
         return self._send(Frozen(number, recipient, row.payload, row.attempts))
+
+    @staticmethod
+    def _put_off(con: Connection, row: Row[Any], held: Ruling, moment: datetime) -> None:
+        """Let a letter wait for the end of a mute; the day after which it is given up is longer by as much."""
+        until = min(held.until or moment + LOOK_AGAIN, moment + LONGEST_MUTE)
+        waits = {
+            "not_before": until,
+            "give_up_at": row.give_up_at + (until - moment),
+            "attempts": row.attempts - 1,
+            "lease_until": None,
+            "said": f"not tried again now: {held.reason}",
+        }
+        con.execute(LETTERS.update().where(LETTERS.c.id == row.id).values(waits))
 
     @staticmethod
     def _let_go(con: Connection, number: int, moment: datetime) -> None:
@@ -267,11 +288,14 @@ class Dispatcher:
         )
 
 
-def _is_over(con: Connection, number: int, tries: int) -> bool:
-    """Tell whether a letter tells only of what is over, and no try of it can have been taken."""
+def _was_refused(con: Connection, number: int, tries: int) -> bool:
+    """Tell whether no try of a letter can have been taken: each came to its end, and was refused for now."""
     certain = select(func.count()).where(ATTEMPTS.c.letter == number, ATTEMPTS.c.outcome == "later")
-    if con.execute(certain).scalar_one() < tries:
-        return False
+    return con.execute(certain).scalar_one() >= tries
+
+
+def _is_over(con: Connection, number: int) -> bool:
+    """Tell whether a letter tells only of what is over."""
     query = (
         select(NOTICES.c.kind, EPISODES.c.closed_at)
         .join(EPISODES, NOTICES.c.episode == EPISODES.c.id)

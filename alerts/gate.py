@@ -124,10 +124,12 @@ def _unrouted(due: Due, world: World) -> Ruling | None:
         return (
             None if world.alerting.fallback == due.recipient else _drop("nobody is told of undeliverable mail any more")
         )
-    route = world.route(due.route)
-    if route and due.recipient in route.everyone:
+    ends = due.kind in ENDINGS  # of which everybody hears who heard of the beginning
+    routes = world.alerting.routes if ends else world.alerting.taking(due.subject)
+    if any(due.recipient in route.everyone for route in routes):
         return None
-    return Ruling("hold", "no route names this recipient any more", world.moment + SELDOM)
+    why = "no route takes it to this recipient any more"
+    return _drop(why) if ends else Ruling("hold", why, world.moment + SELDOM)
 
 
 def _stopped(due: Due, world: World) -> Ruling | None:  # noqa: ARG001
@@ -248,6 +250,15 @@ CHECKS: tuple[Callable[[Due, World], Ruling | None], ...] = (
     _unreachable,
     _rate,
 )
+
+
+MUTES = (_unrouted, _stopped, _handled, _silenced, _quiet)
+"""The checks that hold for a letter, too, that was refused for now and is about to be tried again."""
+
+
+def muted(due: Due, world: World) -> Ruling | None:
+    """Tell whether a notice that is in a letter already must wait now."""
+    return next((found for check in MUTES if (found := check(due, world)) is not None), None)
 
 
 def ruling(due: Due, world: World) -> Ruling:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from alerts.letter import Kind
@@ -110,7 +111,7 @@ def step(state: State, look: Look, moment: datetime) -> Step:
     if not look.is_known:
         return Step(replace(state, health=health, turns=turns), tuple(changes))
     wanted = _value(state, look)
-    is_red = wanted in (Value.RED, Value.RECOVERING)
+    is_red = look.level is Level.RED
     if state.red != is_red:
         turns = (*turns, moment)
     kinds: list[Kind] = []
@@ -188,7 +189,12 @@ class Seen:
     document: Mapping[str, Any] = field(default_factory=dict)
 
     def json(self) -> dict[str, Any]:
-        return dict(self.document) if self.reading is None else reading_json(self.reading)
+        return dict(self.document) if self.reading is None else self._written
+
+    @cached_property
+    def _written(self) -> dict[str, Any]:
+        assert self.reading is not None  # noqa: S101  # asked by `json`
+        return reading_json(self.reading)
 
 
 def sources_seen(board: Board, failing: Mapping[str, datetime]) -> list[Seen]:

@@ -37,11 +37,11 @@ CLASSES = {
     "waits until the first mail": "waits for the first mail",
     "acknowledged by": "acknowledged",
     "its source": "its source is dead",
-    "is a part of episode": "part of a wider episode",
+    "has one cause with episode": "one cause with another episode",
     "the recipient wants pains above": "below what the recipient wants",
     "the recipient has stopped": "stopped all mail",
     "no mail server": "no mail server",
-    "no route names": "no route any more",
+    "no route takes": "no route any more",
     "nobody is told of undeliverable": "no fallback any more",
 }
 """What a reason not to tell begins with, and what such reasons are counted as."""

@@ -14,15 +14,15 @@ from alerts.letter import Kind
 from alerts.machine import OPEN, SOURCE, Change, Look, Seen, State, Step, Value, look_of, sources_seen, step
 from alerts.tables import EPISODES, NOTICES, STATES, TRANSITIONS, insert_new
 from analytics.kpi import Level
-from analytics.routing import Subject
+from analytics.routing import Route, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from sqlalchemy import Connection, Row
 
     from analytics.board import Board
-    from analytics.routing import Alerting, Route
+    from analytics.routing import Alerting
 
 Key = tuple[str, str]
 """A KPI's key and the text of a slice."""
@@ -211,7 +211,8 @@ class Recorder:
 
     def _notify(self, con: Connection, told: list[tuple[_Taken, Kind]], board: Board) -> int:
         """Write who is to be told of what; a key says the same thing only once to the same recipient."""
-        tellers = _tellers(con, [t.episode for t, _ in told if t.episode is not None])
+        unseen = {t.episode for t, _ in told if not (t.seen.reading or t.seen.document)}
+        tellers = _tellers(con, [t.episode for t, _ in told if t.episode is not None], unseen)
         rows = []
         for taken, kind in told:
             if taken.episode is None:
@@ -243,8 +244,8 @@ class Recorder:
         routes = {route.name: route for route in self.alerting.routes}
         if kind not in (Kind.OPENED, Kind.TURNING):
             for recipient, name in tellers[episode].recipients.items():
-                if name in routes:
-                    yield routes[name], (recipient,)
+                if name:  # whoever only heard that a mail was undeliverable has none
+                    yield routes.get(name) or Route(name, (recipient,)), (recipient,)
             return
         level = Level.TURNING if kind is Kind.TURNING else Level.RED
         inherited = board.partners.get(document["slice"].get("partner", ""), {})
@@ -297,11 +298,13 @@ class _Teller:
     reading: dict[str, Any]
 
 
-def _tellers(con: Connection, episodes: list[int]) -> dict[int, _Teller]:
+def _tellers(con: Connection, episodes: list[int], unseen: Collection[int | None]) -> dict[int, _Teller]:
+    """Give what was told of episodes; readings only of those that the Board does not show: they are long."""
     found: dict[int, _Teller] = defaultdict(lambda: _Teller([], {}, {}))
     for start in range(0, len(episodes), 500):
         some = episodes[start : start + 500]
-        for row in con.execute(select(EPISODES.c.id, EPISODES.c.reading).where(EPISODES.c.id.in_(some))):
+        lost = [number for number in some if number in unseen]
+        for row in con.execute(select(EPISODES.c.id, EPISODES.c.reading).where(EPISODES.c.id.in_(lost))):
             found[row.id].reading = row.reading
         query = select(NOTICES.c.episode, NOTICES.c.kind, NOTICES.c.sequence, NOTICES.c.recipient, NOTICES.c.route)
         for told in con.execute(query.where(NOTICES.c.episode.in_(some)).order_by(NOTICES.c.id)):

@@ -23,6 +23,7 @@ from alerts.silences import silences_at
 from alerts.tables import EPISODES, LETTERS, METADATA, NOTICES
 from alerts.tokens import Signer
 from alerts.transports import Answer
+from analytics.board import instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,6 +98,27 @@ class Rehearsal:
         query = select(EPISODES.c.id, EPISODES.c.kpi, EPISODES.c.slice).where(EPISODES.c.closed_at.is_(None))
         with self._engine.connect() as con:
             return [(row.id, row.kpi, orjson.loads(row.slice)) for row in con.execute(query.order_by(EPISODES.c.id))]
+
+    def untold(self) -> list[dict[str, Any]]:
+        """Give what was not told, with its newest reason."""
+        query = (
+            select(NOTICES, EPISODES.c.kpi, EPISODES.c.slice)
+            .join(EPISODES, NOTICES.c.episode == EPISODES.c.id)
+            .where(NOTICES.c.status.in_(("waiting", "dropped")))
+        )
+        with self._engine.connect() as con:
+            return [
+                {
+                    "at": instant(row.created_at),
+                    "recipient": row.recipient,
+                    "route": row.route,
+                    "kind": row.kind,
+                    "kpi": row.kpi,
+                    "slice": orjson.loads(row.slice),
+                    "why": row.held or "waits for what breaks together",
+                }
+                for row in con.execute(query.order_by(NOTICES.c.id))
+            ]
 
     def _clock(self) -> datetime:
         assert self.now is not None  # noqa: S101  # nothing is asked before the first moment

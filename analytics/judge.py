@@ -129,6 +129,7 @@ class Judge:
     false_discovery_rate: float = FALSE_DISCOVERIES
     looks_into: int = MOST_READINGS
     """For so many of the most painful reds drivers are looked for, and what is drawn is charted; a replay needs neither."""
+    draws_charts: bool = True
     kept: Kept = field(default_factory=Kept)
     charts: Charts = field(default_factory=Charts)
     progress: Callable[[int, int, str], None] = field(default=_unseen)
@@ -180,10 +181,12 @@ class Judge:
         told = warned(readings, {kpi.key: kpi for kpi in self.kpis})
         driven, counted = attach(view, self.kpis, self.feeds, told, moment, self.zone, self.kept, self.looks_into)
         drawn = [r for r in driven if r.level in DRAWN] if self.looks_into else []
-        change = self.charts.charted(view, self.kpis, self.feeds, drawn, moment, self.zone)
+        to_chart = drawn if self.draws_charts else []
+        change = self.charts.charted(view, self.kpis, self.feeds, to_chart, moment, self.zone)
         more = {
-            (r.kpi, r.slice): changed(r, shared=counted.shared.get((r.kpi, r.slice)), change=change[r.kpi, r.slice])
+            key: changed(r, shared=counted.shared.get(key), change=change.get(key))
             for r in drawn
+            for key in [(r.kpi, r.slice)]
         }
         return [more.get((r.kpi, r.slice), r) for r in driven], counted.customers
 

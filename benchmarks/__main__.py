@@ -7,7 +7,7 @@ import importlib
 import tempfile
 from pathlib import Path
 
-ALL = ("loading", "judging", "latency", "drivers", "backtest", "network")
+ALL = ("loading", "judging", "latency", "drivers", "backtest", "network", "alerts")
 
 
 def main() -> None:

@@ -79,7 +79,7 @@ class Session:
 
     def judge(self) -> Judge:
         """Give a judge over the catalogue: over all of it, for whether a red is deserved depends on the whole board."""
-        feeds = [FeedRule(s.name, s.fact, s.fresh_within_seconds, s.tells) for s in self.settings.sources]
+        feeds = feed_rules(self.settings)
         rate = self.settings.false_discovery_rate
         return Judge(
             self.settings.kpis, feeds, self.settings.network, self.settings.timezone, false_discovery_rate=rate
@@ -95,6 +95,11 @@ class Session:
     def keep(self, board: Board, *, live: bool) -> Stored:
         """Store a Board; it gets its version here."""
         return self.store.add(board.as_of, board.batch, live=live, document=as_json(board))
+
+
+def feed_rules(settings: Settings) -> list[FeedRule]:
+    """Give what judging needs to know of the sources."""
+    return [FeedRule(s.name, s.fact, s.fresh_within_seconds, s.tells) for s in settings.sources]
 
 
 def same_picture(document: dict[str, Any], other: dict[str, Any]) -> bool:

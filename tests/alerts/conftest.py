@@ -7,7 +7,6 @@ import psycopg
 import pytest
 
 from data.store import Store
-from tests.data.sources.test_sql_source import postgres  # noqa: F401  # the fixture that starts it
 
 _numbers = count(1)
 
@@ -27,7 +26,7 @@ def sqlite_stores(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def postgres_stores(postgres):  # noqa: F811
+def postgres_stores(postgres):
     """Give a function that makes a new migrated database and gives its URL."""
 
     def url_of(name):

@@ -70,7 +70,7 @@ ENDS = datetime(2026, 10, 5, 8, tzinfo=UTC) + timedelta(0)
 WIDER = {"shared": {"kpi": "late_repairs", "slice": {"country": "FR"}, "share": 0.9}}
 STALE = {"stale": True, "reason": "Stale: source repairs is dead."}
 COUNTRY = {("late_repairs", (("country", "FR"),)): Known(3, {"country": "FR"})}
-UNNAMED = "no route names this recipient any more"
+UNNAMED = "no route takes it to this recipient any more"
 STOP = "the recipient has stopped all mail on 2026-10-05"
 SOMETIME = START + SELDOM
 STOPPED = Preference(stopped_at=START)
@@ -79,9 +79,11 @@ ROWS = [
     ("_unrouted", due(), WORLD, None),
     ("_unrouted", due(recipient=HEAD), WORLD, None),
     ("_unrouted", due(recipient="x@example.com"), WORLD, hold(UNNAMED, SOMETIME)),
-    ("_unrouted", due(route="other"), WORLD, hold(UNNAMED, SOMETIME)),
-    ("_unrouted", due(Kind.RECOVERED, route="other"), WORLD, hold(UNNAMED, SOMETIME)),
-    ("_unrouted", due(Kind.REMINDER, route="other"), WORLD, hold(UNNAMED, SOMETIME)),
+    ("_unrouted", due(route="renamed"), WORLD, None),
+    ("_unrouted", due(Kind.RECOVERED, route="renamed"), WORLD, None),
+    ("_unrouted", due(Kind.RECOVERED, recipient="x@example.com"), WORLD, drop(UNNAMED)),
+    ("_unrouted", due(), under(Route("spain", (HUB,), Match((("country", ("ES",)),)))), hold(UNNAMED, SOMETIME)),
+    ("_unrouted", due(Kind.RECOVERED), under(Route("spain", (HUB,), Match((("country", ("ES",)),)))), None),
     ("_unrouted", due(Kind.UNDELIVERED, recipient="boss@example.com", route=""), WORLD, None),
     ("_unrouted", due(Kind.UNDELIVERED, route=""), WORLD, drop("nobody is told of undeliverable mail any more")),
     ("_stopped", due(), WORLD, None),

@@ -300,6 +300,35 @@ def test_a_letter_certainly_not_taken_is_let_go_when_its_pain_is_over(story):
     assert [row.status for row in s.rows(LETTERS)] == ["dropped"]
 
 
+def test_a_letter_refused_for_now_is_not_tried_again_within_a_silence(story):
+    s = story()
+    s.sink.answers = {HUB: [Answer("later", "try later", 451)]}
+    s.judge(reading()).at(0.02)
+    s.desk.act(1, "silence", "Ada", "known", 5)
+    s.at(4.9)
+    assert s.kinds() == []
+    assert [row.said for row in s.rows(LETTERS)] == ["not tried again now: silenced by Ada: known"]
+    s.at(5.2)
+    assert s.told() == [(pytest.approx(5.0, abs=0.05), HUB, "opened")]
+
+
+def test_a_letter_sent_again_by_hand_goes_though_its_pain_is_over_and_its_end_follows(story):
+    s = story()
+    s.sink.answers = {HUB: [Answer("later", "mailbox is full", 452)] * 40}
+    s.judge(reading()).at(30).judge(reading(level="green")).at(31)
+    (dead,) = s.desk.dead_letters()
+    s.sink.answers = {}
+    s.desk.send_again(dead["id"], "Ada")
+    s.at(32)
+    assert s.kinds() == ["opened", "recovered"]
+
+
+def test_who_was_told_of_the_beginning_hears_the_end_though_the_route_has_another_name(story):
+    s = story().judge(reading()).at(1)
+    s.under(Route("renamed", (HUB,))).judge(reading(level="green")).at(2)
+    assert s.kinds() == ["opened", "recovered"]
+
+
 def test_a_new_route_hears_of_what_is_open(story):
     s = story().judge(reading()).at(1)
     s.under(ALL, Route("more", (HEAD,))).at(2)

@@ -17,6 +17,8 @@ from data.store import Store
 START = datetime(2026, 10, 5, 8, tzinfo=UTC)
 """A Monday."""
 TICK = timedelta(minutes=1)
+SLOW_TICK, BUSY = timedelta(minutes=5), timedelta(minutes=30)
+"""How often it looks once nothing has happened for a while, so that stories of days do not take minutes."""
 
 
 def reading(
@@ -122,10 +124,12 @@ class Timeline:
         return self.office.desk()
 
     def at(self, hours):
-        """Let time pass until so many hours after the start; the dispatcher looks once a minute."""
+        """Let time pass until so many hours after the start; the dispatcher looks often."""
         until = START + timedelta(hours=hours)
+        begun = self.now
         while self.now < until:
-            self.now = min(self.now + TICK, until)
+            step = TICK if self.now - begun < BUSY else SLOW_TICK
+            self.now = min(self.now + step, until)
             self.dispatcher.tick()
         return self
 

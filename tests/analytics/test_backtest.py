@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from analytics.backtest import Log, Planted, replay
+from analytics.backtest import Log, Planted, replay, together
 from analytics.board import Board
 from analytics.figures import Figures
 from analytics.health import FINE
@@ -108,3 +108,38 @@ def test_each_board_is_what_the_next_one_goes_on_from():
     assert len(boards) == 3
     identity = ("late", (("partner", "A"),))
     assert [each and each[identity] for each in seen] == [None, "green", "green"]
+
+
+def test_several_judgements_a_day_count_days_and_elapsed_time():
+    made = Log({"late": LATE}, "Asia/Kolkata")
+    for number, value in enumerate((0.2, 0.2, 0.02, 0.02, 0.02)):
+        made.add(
+            board(number / 4, A=(value, BIG))
+        )  # every six hours from 22:00 UTC on, which is 3:30 of the next day there
+    (episode,) = made.episodes()
+    assert episode["days"] == 1
+    assert made.scores()["judged"]["state_changes_per_pair_month"] == pytest.approx(30)
+
+
+def red(kpi, begins, ends, **slice_):
+    return {
+        "kpi": kpi,
+        "slice": slice_,
+        "from": f"2026-06-{begins:02}T00:00:00Z",
+        "to": ends and f"2026-06-{ends:02}T00:00:00Z",
+    }
+
+
+def test_two_replays_are_held_side_by_side():
+    here = [
+        red("late", 1, 5, partner="A"),
+        red("late", 8, None, partner="A"),
+        red("late", 1, 5, partner="B"),
+        red("slow", 1, 5),
+    ]
+    there = [red("late", 3, 4, partner="A"), red("late", 5, 8, partner="A"), red("late", 1, None), red("slow", 4, None)]
+    assert together(here, there) == {
+        "episodes_only_here": [here[1], here[2]],
+        "episodes_only_there": [there[1], there[2]],
+        "episodes_in_both": [here[0], here[3]],
+    }

