@@ -124,7 +124,7 @@ def test_a_rehearsal_tells_what_the_live_product_tells(tmp_path):
     mine = sorted((at, who, kind) for at, who, *kinds in heard.told() for kind in kinds)
     assert [each[1:] for each in mine] == [(who, str(kind)) for _, who, kind in sorted(live.told())]
     for (at, *_), (then, *_) in zip(mine, sorted(live.told()), strict=True):
-        assert at == pytest.approx(then, abs=0.09)  # the live dispatcher of the story looks every five minutes at times
+        assert at == pytest.approx(then, abs=0.2)  # the live dispatcher of the story looks every five minutes at times
 
 
 def test_counts_per_route_and_recipient():
