@@ -213,7 +213,11 @@ class Recorder:
         """Write who is to be told of what; a key says the same thing only once to the same recipient."""
         unseen = {t.episode for t, _ in told if not (t.seen.reading or t.seen.document)}
         tellers = _tellers(con, [t.episode for t, _ in told if t.episode is not None], unseen)
-        rows = []
+        return insert_new(con, NOTICES, self._rows(told, tellers, board))
+
+    def _rows(
+        self, told: Iterable[tuple[_Taken, Kind]], tellers: Mapping[int, _Teller], board: Board
+    ) -> Iterator[dict[str, Any]]:
         for taken, kind in told:
             if taken.episode is None:
                 continue
@@ -224,13 +228,9 @@ class Recorder:
                 taken.seen.json() if taken.seen.reading or taken.seen.document else tellers[taken.episode].reading
             )
             reason, pain = taken.seen.look.reason, float(document["pain"] or 0.0)
-            rows += [
-                notice_row(taken.episode, recipient, route, kind, sequence, reason, board.as_of, pain)
-                for route, recipients in self._whom(kind, document, taken.episode, tellers, board)
-                for recipient in recipients
-            ]
-        insert_new(con, NOTICES, rows)
-        return len(rows)
+            for route, recipients in self._whom(kind, document, taken.episode, tellers, board):
+                for recipient in recipients:
+                    yield notice_row(taken.episode, recipient, route, kind, sequence, reason, board.as_of, pain)
 
     def _whom(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Dialect, Engine
 
 METADATA = MetaData()
+_AT_ONCE = 5_000
+"""Rows that are inserted at once: a storm may make a million."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -226,9 +229,11 @@ def reading(engine: Engine) -> Connection:
     return engine.connect().execution_options(reads=True)
 
 
-def insert_new(con: Connection, table: Table, rows: Iterable[dict[str, Any]]) -> None:
-    """Insert rows but for those that a unique key has already."""
+def insert_new(con: Connection, table: Table, rows: Iterable[dict[str, Any]]) -> int:
+    """Insert rows but for those that a unique key has already; give how many there were to insert."""
     insert = postgresql.insert if con.dialect.name == "postgresql" else sqlite.insert
-    wanted = list(rows)
-    if wanted:
-        con.execute(insert(table).on_conflict_do_nothing(), wanted)
+    waiting, count = iter(rows), 0
+    while some := list(islice(waiting, _AT_ONCE)):
+        con.execute(insert(table).on_conflict_do_nothing(), some)
+        count += len(some)
+    return count
