@@ -116,6 +116,7 @@ def reading_json(reading: Reading) -> dict[str, Any]:
         "trend": reading.trend,
         "customers": reading.customers,
         "pain": reading.pain,
+        "pain_kind": reading.pain_kind,
         "drivers": list(reading.drivers),
         "outlook": reading.outlook,
         "remedies": list(reading.remedies),

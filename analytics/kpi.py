@@ -205,6 +205,8 @@ class Reading:
     outlook: Any = None
     remedies: tuple[str, ...] = ()
     customers: float = 0.0
+    pain_kind: str = ""
+    """How the customers are hurt, as the KPI says: waits, not_fixed and so on."""
     trial: Trial | None = None
     among_peers: float | None = None
     false_discovery: float | None = None

@@ -206,6 +206,7 @@ def _reading(
         since=None,
         customers=customers,
         pain=weighed(kpi, customers),
+        pain_kind=kpi.pain,
         remedies=kpi.remedies if drawn else (),
         trial=trial(kpi, f, limits.green),
     )

@@ -16,6 +16,7 @@ from analytics.kpi import Feed, Health, Level, Limits, Reading
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
 READING = {
     "customers",
+    "pain_kind",
     "among_peers",
     "false_discovery",
     "standing",
