@@ -88,9 +88,9 @@ def _sure(kpi: Kpi, figures: Sequence[Figures], reds: Sequence[Bound]) -> list[f
     lows, highs = zip(*(sides(kpi, red) for red in reds), strict=True)
     sure = np.zeros(len(figures))
     if highs[0] is not None:  # the limits of a KPI have one shape
-        sure += _above(kpi, figures, highs)
+        sure += _beyond(kpi, figures, highs, above=True)
     if lows[0] is not None:
-        sure += _below(kpi, figures, lows)
+        sure += _beyond(kpi, figures, lows, above=False)
     if shape_of(kpi) == "mean":
         # one row alone proves nothing, and the two sides of a band must not add up to certainty
         sure = np.where(_column(figures, "n") < 2, 0.5, sure)
@@ -101,28 +101,19 @@ def _column(figures: Sequence[Figures], name: str) -> NDArray[np.float64]:
     return np.array([getattr(f, name) for f in figures], dtype=float)
 
 
-def _above(kpi: Kpi, figures: Sequence[Figures], edges: Sequence[float]) -> Any:
+def _beyond(kpi: Kpi, figures: Sequence[Figures], edges: Sequence[float], *, above: bool) -> Any:
+    """Give P(the true figure lies beyond the edge), on the one side or the other, of figures of one KPI."""
     shape, n = shape_of(kpi), _column(figures, "n")
+    values, limits = _column(figures, "value"), np.array(edges)
     if shape == "mean":
         deviation = np.nan_to_num(_column(figures, "deviation"))
-        return proof.mean_above(_column(figures, "value"), deviation, n, np.array(edges))
+        return (proof.mean_above if above else proof.mean_below)(values, deviation, n, limits)
     if shape == "quantile":
-        over = [dict(f.over)[edge] for f, edge in zip(figures, edges, strict=True)]
-        return proof.quantile_above(over, n, q_of(kpi))
+        tails = [dict(f.over if above else f.under)[edge] for f, edge in zip(figures, edges, strict=True)]
+        return (proof.quantile_above if above else proof.quantile_below)(tails, n, q_of(kpi))
     share = _share_above(kpi, figures, edges)
-    return np.where(np.isnan(share), _column(figures, "value") > np.array(edges), share)
-
-
-def _below(kpi: Kpi, figures: Sequence[Figures], edges: Sequence[float]) -> Any:
-    shape, n = shape_of(kpi), _column(figures, "n")
-    if shape == "mean":
-        deviation = np.nan_to_num(_column(figures, "deviation"))
-        return proof.mean_below(_column(figures, "value"), deviation, n, np.array(edges))
-    if shape == "quantile":
-        under = [dict(f.under)[edge] for f, edge in zip(figures, edges, strict=True)]
-        return proof.quantile_below(under, n, q_of(kpi))
-    share = _share_above(kpi, figures, edges)
-    return np.where(np.isnan(share), _column(figures, "value") < np.array(edges), 1.0 - share)
+    fact = values > limits if above else values < limits
+    return np.where(np.isnan(share), fact, share if above else 1.0 - share)
 
 
 def _share_above(kpi: Kpi, figures: Sequence[Figures], edges: Sequence[float]) -> Any:
