@@ -88,9 +88,9 @@ def _sure(kpi: Kpi, figures: Sequence[Figures], reds: Sequence[Bound]) -> list[f
     lows, highs = zip(*(sides(kpi, red) for red in reds), strict=True)
     sure = np.zeros(len(figures))
     if highs[0] is not None:  # the limits of a KPI have one shape
-        sure += _beyond(kpi, figures, highs, above=True)
+        sure += _proof_beyond(kpi, figures, highs, above=True)
     if lows[0] is not None:
-        sure += _beyond(kpi, figures, lows, above=False)
+        sure += _proof_beyond(kpi, figures, lows, above=False)
     if shape_of(kpi) == "mean":
         # one row alone proves nothing, and the two sides of a band must not add up to certainty
         sure = np.where(_column(figures, "n") < 2, 0.5, sure)
@@ -101,7 +101,7 @@ def _column(figures: Sequence[Figures], name: str) -> NDArray[np.float64]:
     return np.array([getattr(f, name) for f in figures], dtype=float)
 
 
-def _beyond(kpi: Kpi, figures: Sequence[Figures], edges: Sequence[float], *, above: bool) -> Any:
+def _proof_beyond(kpi: Kpi, figures: Sequence[Figures], edges: Sequence[float], *, above: bool) -> Any:
     """Give P(the true figure lies beyond the edge), on the one side or the other, of figures of one KPI."""
     shape, n = shape_of(kpi), _column(figures, "n")
     values, limits = _column(figures, "value"), np.array(edges)
