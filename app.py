@@ -39,6 +39,8 @@ app = typer.Typer(
 )
 quarantine = typer.Typer(help="The rejected rows with their reasons.", invoke_without_command=True)
 app.add_typer(quarantine, name="quarantine")
+export = typer.Typer(help="What an analyst or a lawyer takes away.", no_args_is_help=True)
+app.add_typer(export, name="export")
 
 SettingsOption = Annotated[
     Path | None,
@@ -48,6 +50,15 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 AsOfOption = Annotated[
     str | None, typer.Option("--as-of", help="Judge as of this ISO time; without a zone it is the network's.")
 ]
+
+FormatOption = Annotated[
+    str | None, typer.Option("--format", help="Left out: what the ending of --out says, else csv.")
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="The file to write; left out: standard output. An older file is replaced.")
+]
+VersionOption = Annotated[int | None, typer.Option("--version", help="As this Board saw it.")]
+SliceOption = Annotated[list[str] | None, typer.Option("--slice", help="name=value; several make a finer slice.")]
 
 
 def clock() -> datetime:
@@ -429,6 +440,73 @@ def demo(
     write_demo(out, partners=partners, days=days, seed=seed, quiet=quiet)
     sys.stdout.write(f"Written; now: python app.py run --settings {out / 'settings.toml'}\n")
     return DONE
+
+
+def carry(name: str, options: dict[str, Any], settings: Path | None, format_: str | None, out: Path | None) -> int:
+    """Run an export; its file is that of whoever asks, wherever the product that answers was started."""
+    from data.exports.destination import asked_destination  # noqa: PLC0415  # only exports need it
+
+    with asked_destination(out, format_) as destination:
+        return execute(name, options | {"format": format_} | destination, settings)
+
+
+@export.command("order")
+def export_order(
+    order: Annotated[str, typer.Argument(help="The order's id.")],
+    format_: FormatOption = None,
+    out: OutOption = None,
+    as_of: AsOfOption = None,
+    batch: Annotated[int | None, typer.Option(help="Up to this batch, as the record itself says it.", min=0)] = None,
+    version: VersionOption = None,
+    settings: SettingsOption = None,
+) -> int:
+    """Write all that is known of an order, step by step, with its sources: csv, xes or pdf."""
+    options = {"order": order, "as_of": as_of, "batch": batch, "version": version}
+    return carry("export order", options, settings, format_, out)
+
+
+@export.command("readings")
+def export_readings(
+    kpi: Annotated[list[str] | None, typer.Option(help="Only this KPI, or several.")] = None,
+    slice_: SliceOption = None,
+    level: Annotated[list[str] | None, typer.Option(help="Only this level, or several.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="What is green too.")] = False,
+    format_: FormatOption = None,
+    out: OutOption = None,
+    as_of: AsOfOption = None,
+    version: VersionOption = None,
+    settings: SettingsOption = None,
+) -> int:
+    """Write the readings of a Board: csv, xlsx or parquet."""
+    chosen = {"kpis": kpi or [], "slice": slice_ or [], "levels": level or [], "all": all_}
+    return carry("export readings", chosen | {"as_of": as_of, "version": version}, settings, format_, out)
+
+
+@export.command("rows")
+def export_rows(
+    kpi: Annotated[str, typer.Argument(help="The key of the KPI.")],
+    slice_: SliceOption = None,
+    format_: FormatOption = None,
+    out: OutOption = None,
+    as_of: AsOfOption = None,
+    version: VersionOption = None,
+    settings: SettingsOption = None,
+) -> int:
+    """Write all rows behind a number, which add up to it: csv, xlsx or parquet."""
+    options = {"kpi": kpi, "slice": slice_ or [], "as_of": as_of, "version": version}
+    return carry("export rows", options, settings, format_, out)
+
+
+@export.command("scorecard")
+def export_scorecard(
+    partner: Annotated[str, typer.Argument(help="The partner's name.")],
+    out: OutOption = None,
+    as_of: AsOfOption = None,
+    version: VersionOption = None,
+    settings: SettingsOption = None,
+) -> int:
+    """Draw a partner's scorecard for the monthly meeting: a PDF of one or two pages."""
+    return carry("export scorecard", {"partner": partner, "as_of": as_of, "version": version}, settings, "pdf", out)
 
 
 @quarantine.callback()

@@ -10,11 +10,11 @@ import pandas as pd
 
 from analytics.behind import behind
 from analytics.driven import has_before, mix_rate, told
-from analytics.history import lay_windows, scan_times
-from analytics.integrity import pack_of, why
+from analytics.integrity import why
 from analytics.kpi import SMALL, Health, Level
-from analytics.measure import ZONE, Scan, among, columns_of, counting, rows_of, slice_text
+from analytics.measure import ZONE
 from analytics.named import NAMED
+from analytics.rows_behind import behind_number
 from analytics.verdict import limits_for
 from analytics.waiting import survival
 
@@ -137,51 +137,26 @@ def _slices(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: dateti
 def _rows(
     judge: Judge, view: View, kpi: Kpi, slices: Sequence[Slice], by: tuple[str, ...], moment: datetime
 ) -> tuple[list[dict[str, Any]], int]:
-    sources = tuple(rule.name for rule in judge.feeds if rule.fact == kpi.fact)
-    scan = Scan(kpi.fact, kpi.day, kpi.window_days, (by,), (kpi,))
-    lay_windows(view, [kpi], moment, judge.zone)
-    named = kpi.measure.shape == "named"
-    pack = pack_of(kpi)
-    table = None if named else view.fact(kpi.fact, scan.columns | frozenset(pack.columns if pack else ()))
+    question = behind_number(judge, view, kpi, by, slices, moment)
+    pack = question.pack
 
     def build(sight: Sight) -> ir.Table:
-        if table is None:
-            rows = NAMED[kpi.measure.name or ""].rows(sight, kpi)
-            columns = [name for name in rows.columns if name != "key"]
-        else:
-            rows = rows_of(scan, table, sources, sight)
-            rows = rows.filter(counting(kpi, rows))
-            columns = sorted(columns_of(kpi) - {"key"})
-        rows = rows.filter(among(rows, by, sight)) if by else rows
-        if table is not None and pack is not None:
-            rows, columns = _with_evidence(rows, columns, pack, table)
+        rows = question.build(sight)
         counted = rows.mutate(rows_total=ibis._.count().over())
         telling = [counted[pack.first].desc(nulls_first=False)] if pack else []
-        return counted.select("key", *columns, "rows_total").order_by(*telling, "key").limit(MOST_ROWS)
+        return counted.order_by(*telling, "key").limit(MOST_ROWS)
 
-    texts = [slice_text(by, slice_) for slice_ in slices] if by else []
-    found = view.ask(
-        ("rows", scan, sources), build, scan_times(moment, kpi.window_days, judge.zone, view.watermarks()), texts
-    )
+    found = view.ask(("rows", question.key), build, question.times, question.texts)
     total = int(found["rows_total"].iloc[0]) if len(found) else 0
     records = found.drop(columns="rows_total").to_dict(orient="records")
-    if pack is not None:
-        records = [_told(pack, record, judge.timezone) for record in records]
+    records = [_told(pack, record, judge.timezone) for record in records]
     return [{str(name): _plain(value) for name, value in record.items()} for record in records], total
 
 
-def _with_evidence(rows: ir.Table, columns: list[str], pack: Pack, table: ir.Table) -> tuple[ir.Table, list[str]]:
-    """Add what an evidence pack shows of each row."""
-    more = [name for name in (*pack.columns, ZONE) if name in table.columns]
-    missing = [name for name in more if name not in rows.columns]
-    rows = rows.left_join(table.select("key", *missing), "key").select(rows, *missing) if missing else rows
-    return rows, list(dict.fromkeys([*columns, *more]))
-
-
-def _told(pack: Pack, record: dict[Any, Any], timezone: str) -> dict[Any, Any]:
+def _told(pack: Pack | None, record: dict[Any, Any], timezone: str) -> dict[Any, Any]:
     """Add the sentence that says why a row is implausible, by the clock of its site."""
     zone = record.pop(ZONE, None) or timezone
-    return record | {"why": why(pack, record, zone)}
+    return record if pack is None else record | {"why": why(pack, record, zone)}
 
 
 def _pooled(judge: Judge, view: View, kpi: Kpi, by: tuple[str, ...], moment: datetime) -> list[Slice]:

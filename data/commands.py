@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from analytics.board import past, reading_json
 from analytics.explain import explanation
 from analytics.wording import figure, place, value_and_limit
+from data.asked import kpi_of, moment_of, slice_of, stored_board
 from data.backtest import backtest
+from data.exports import commands as exports
 from data.reporting import DONE, FAILED, WRONG_INPUT, Reporter, UsageError, in_json
 
 if TYPE_CHECKING:
@@ -69,18 +69,13 @@ def _report_loads(done: list[Loaded], as_document: bool, to: Reporter) -> int:  
 
 def board(session: Session, options: dict[str, Any], to: Reporter) -> int:
     """Judge and print the pain points, or print a Board that was judged before."""
-    keys = _known_kpis(session, options["kpis"])
+    keys = [kpi_of(session, key).key for key in options["kpis"]]
     if options["version"] is not None:
-        stored = session.store.board(options["version"])
-        if stored is None:
-            known = session.store.versions()
-            span = f"versions {known[0]} to {known[-1]} are (older ones thin out)" if known else "none is yet"
-            raise UsageError(f"Board {options['version']} is not stored; {span}.")
-        document = stored.document
+        document = stored_board(session, options["version"])
     else:
         judge = session.judge()
         judge.progress = to.progress
-        judged = session.look(judge, parse_moment(options["as_of"], session)).only(keys)
+        judged = session.look(judge, moment_of(options["as_of"], session)).only(keys)
         document = session.keep(judged, live=options["as_of"] is None and not keys).document
     readings = [r for r in document["readings"] if not keys or r["kpi"] in keys]
     shown = [r for r in readings if options["all"] or r["level"] != "green"]
@@ -90,30 +85,6 @@ def board(session: Session, options: dict[str, Any], to: Reporter) -> int:
     else:
         _print_board(document, to)
     return DONE
-
-
-def _known_kpis(session: Session, keys: list[str]) -> list[str]:
-    known = [kpi.key for kpi in session.settings.kpis]
-    for key in keys:
-        if key not in known:
-            raise UsageError(
-                f"There is no KPI {key!r}; the catalogue {session.settings.kpis_path} has {', '.join(known)}."
-            )
-    return keys
-
-
-def parse_moment(text: str | None, session: Session) -> datetime | None:
-    """Read an ISO time; without a zone it takes the network's."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(
-            f"{text!r} is not an ISO 8601 time; write it like 2026-11-22T14:00 or 2026-11-22T14:00Z."
-        ) from error
-    zoned = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(session.settings.timezone))
-    return zoned.astimezone(UTC)
 
 
 def _print_board(document: dict[str, Any], to: Reporter) -> None:
@@ -141,14 +112,13 @@ _COLUMNS = ["level", "KPI", "place", "value", "red limit", "customers", "n", "re
 
 def explain(session: Session, options: dict[str, Any], to: Reporter) -> int:
     """Say why a KPI of a slice has its level."""
-    (key,) = _known_kpis(session, [options["kpi"]])
-    kpi = next(kpi for kpi in session.settings.kpis if kpi.key == key)
-    slice_ = tuple(sorted(_pair(text) for text in options["slice"]))
+    kpi = kpi_of(session, options["kpi"])
+    slice_ = slice_of(options["slice"])
     judge = replace(session.judge(), looks_into=0)  # what the others are driven by is not asked
-    moment = parse_moment(options["as_of"], session) or session.clock()
+    moment = moment_of(options["as_of"], session) or session.clock()
     newest = session.store.newest() if options["as_of"] is None else None
     with session.warehouse.reader(session.names, moment, timezone=session.settings.timezone) as view:
-        judged = judge.board(view, moment, 0, past(newest.document) if newest else None).only([key])
+        judged = judge.board(view, moment, 0, past(newest.document) if newest else None).only([kpi.key])
         reading = next((r for r in judged.readings if r.slice == slice_), None)
         if reading is None:
             raise UsageError(_no_slice(judged, slice_))
@@ -186,13 +156,6 @@ def _survival(survival: dict[str, Any] | None) -> str:
     known = [(name, survival[name]) for name in ("closed_only", "kaplan_meier") if survival[name] is not None]
     said = [f"{name.replace('_', ' ')} {figure(value)} h" for name, value in known]
     return "waiting: " + ", ".join([*said, f"{survival['still_open']:,} still open"])
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, found, value = text.partition("=")
-    if not found:
-        raise UsageError(f"--slice {text!r} is not of the form name=value; write e.g. --slice partner='Fixpoint Lyon'.")
-    return name, value
 
 
 def _no_slice(judged: Board, slice_: tuple[tuple[str, str], ...]) -> str:
@@ -240,4 +203,5 @@ COMMANDS: dict[str, Callable[[Session, dict[str, Any], Reporter], int]] = {
     "backtest": backtest,
     "quarantine": quarantine,
     "quarantine replay": replay,
+    **exports.COMMANDS,
 }
