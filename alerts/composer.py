@@ -66,12 +66,12 @@ class Composer:
     has_mail: bool = True
     write: Callable[[Letter], bytes] = field(default_factory=lambda: _payload)
 
-    def waiting(self, con: Connection, moment: datetime, most: int = 500) -> list[str]:
-        """Name recipients for whom something is due, those who wait longest first."""
+    def waiting(self, con: Connection, moment: datetime) -> list[str]:
+        """Name the recipients for whom something is due, those who wait longest first."""
         due = (NOTICES.c.status == "waiting") & (NOTICES.c.not_before <= moment)
         longest = (func.min(NOTICES.c.not_before), func.min(NOTICES.c.id))
         query = select(NOTICES.c.recipient).where(due).group_by(NOTICES.c.recipient).order_by(*longest)
-        return [str(name) for name in con.execute(query.limit(most)).scalars()]
+        return [str(name) for name in con.execute(query).scalars()]
 
     def next_letter(self, engine: Engine, name: str, moment: datetime) -> Frozen | None:
         """Compose and lease the next letter of a recipient; None if nothing may leave now.
@@ -86,10 +86,17 @@ class Composer:
             recipient, world = self._world(con, name, dues, moment)
             rulings = [(due, ruling(due, world)) for due in dues]
             sent = [due for due, ruled in rulings if ruled.action == "send"]
+            if not any(due.not_before <= moment for due in sent):  # none but company that still waits itself
+                sent = []
             references = _references(con, name, {due.episode for due in sent})
         letter = self._letter(recipient, sent, references, moment) if sent else None
         payload = self.write(letter) if letter else b""
         with engine.begin() as con:
+            still = select(NOTICES.c.id).where(
+                NOTICES.c.id.in_([due.id for due in dues]), NOTICES.c.status == "waiting"
+            )
+            if len(con.execute(still.with_for_update()).all()) != len(dues):  # another was quicker: rule anew
+                return None
             _note(con, [(d, r) for d, r in rulings if r.action != "send"], moment)
             return self._freeze(con, letter, payload, moment) if letter else None
 
@@ -106,6 +113,8 @@ class Composer:
         query = (
             _NOTICES.where(NOTICES.c.status == "waiting", NOTICES.c.recipient == name)
             .where((NOTICES.c.not_before <= moment) | (NOTICES.c.held == ""))
+            .order_by(None)
+            .order_by(NOTICES.c.not_before > moment, NOTICES.c.id)
             .limit(MOST_NOTICES)
         )
         dues = [_due(row) for row in con.execute(query)]
@@ -120,7 +129,7 @@ class Composer:
         query = (
             select(NOTICES.c.episode, NOTICES.c.status, NOTICES.c.held, *(EPISODES.c[n] for n in _OF_WORLD))
             .join(EPISODES, NOTICES.c.episode == EPISODES.c.id)
-            .where(NOTICES.c.recipient == name, first)
+            .where(NOTICES.c.recipient == name, first | NOTICES.c.status.in_(("told", "written")))
             .where(EPISODES.c.closed_at.is_(None) | EPISODES.c.id.in_({due.episode for due in dues}))
         )
         for row in con.execute(query):

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 SNOOZE_HOURS = 4.0
 """How long the button in a mail snoozes."""
-LONGEST_HOURS = 24.0 * 90
+LONGEST_HOURS = 24.0 * 366
 
 
 class RefusedError(Exception):
@@ -82,6 +82,7 @@ class Desk(Inbox):
         elif verb == "snooze":
             until = now + self._hours(hours)
             values, after = {"snoozed_until": until}, "snoozed"
+            values |= {"acknowledged_at": None, "acknowledged_by": None}
             said = f"Snoozed by {actor} until {instant(until)}: then, if it is still red, it is told again."
         elif verb == "silence":
             slice_ = tuple((name, (value,)) for name, value in sorted(orjson.loads(row.slice).items()))
@@ -141,7 +142,9 @@ class Desk(Inbox):
     def end_silence(self, number: str, actor: str) -> str:
         """End a silence now."""
         now, actor = self.clock(), self._named(actor)
-        own = (SILENCES.c.id == (int(number) if number.isdecimal() else -1)) & (SILENCES.c.ends > now)
+        own = (SILENCES.c.id == (int(number) if number.isdecimal() and len(number) < 10 else -1)) & (
+            SILENCES.c.ends > now
+        )
         with self.engine.begin() as con:
             if not con.execute(SILENCES.update().where(own).values(ends=now)).rowcount:
                 raise self.refused(

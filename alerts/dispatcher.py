@@ -104,15 +104,20 @@ class Dispatcher:
         moment = self.clock()
         with self.engine.begin() as con:
             self._beat(con, moment)
-            if self._reminded is None or moment - self._reminded >= REMIND_EVERY:
-                remind(con, self.composer.alerting, moment)
-                self._reminded = moment
             names = self.composer.waiting(con, moment)
+        if self._reminded is None or not timedelta(0) <= moment - self._reminded < REMIND_EVERY:
+            _guarded("what time has made due", partial(self._remind, moment))
         sent = 0
         for number, name in self._due_letters(moment):
             if self._may(name, self.clock()):
                 sent += _guarded(f"letter {number}", partial(self._retry, number))
         return sent + sum(_guarded(f"the next letter to {name}", partial(self._letters_to, name)) for name in names)
+
+    def _remind(self, moment: datetime) -> int:
+        with self.engine.begin() as con:
+            remind(con, self.composer.alerting, moment)
+        self._reminded = moment
+        return 0
 
     def _letters_to(self, name: str) -> int:
         self._live_on()
@@ -179,6 +184,12 @@ class Dispatcher:
                     self._put_off(con, row, held, moment)
                     return 0
         recipient = self.composer.alerting.recipient(row.recipient)
+        is_mail = row.payload[:1] != b"{"
+        if recipient.by_mail != is_mail or (is_mail and "@" not in recipient.address):
+            answer = Answer("never", "the settings name no such recipient any more")
+            with self.engine.begin() as con:
+                self._mark(con, Frozen(number, recipient, row.payload, row.attempts), answer, moment)
+            return 0
         self.pass_by("letter leased")
         return self._send(Frozen(number, recipient, row.payload, row.attempts))
 

@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN = timedelta(seconds=30)
 """What waits for something that may end at any time is looked at again after this."""
-SELDOM = timedelta(minutes=10)
-"""What waits for a recipient's or the settings' change of mind is looked at again after this."""
+SELDOM = timedelta(minutes=1)
+"""What waits for the settings' change of mind is looked at again after this."""
+RARELY = timedelta(minutes=5)
+"""What waits for a set time is looked at again after this, for the pain may grow and hours may be changed."""
 OPENINGS = (Kind.OPENED, Kind.TURNING, Kind.ESCALATED)
 """The kinds by which a recipient first hears of an episode."""
 ENDINGS = (Kind.RECOVERED, Kind.CORRECTED, Kind.WITHDRAWN)
+WISHED = "the recipient"
+"""So begins the reason where the recipient's own wish holds something: others are told all the same."""
+NO_WAY = "no mail server is set: add [mail] to the settings"
 ONE_CAUSE = 0.8
 """Two episodes have one cause if at least this share of those that one hurts are hurt by the other too."""
 
@@ -136,12 +141,15 @@ def _stopped(due: Due, world: World) -> Ruling | None:  # noqa: ARG001
     at = world.preference.stopped_at
     if at is None:
         return None
-    return Ruling("hold", f"the recipient has stopped all mail on {at:%Y-%m-%d}", world.moment + SELDOM)
+    return Ruling("hold", f"{WISHED} has stopped all mail on {at:%Y-%m-%d}", world.moment + RARELY)
 
 
 def _over(due: Due, world: World) -> Ruling | None:  # noqa: ARG001
-    tells_of_now = due.kind not in (*ENDINGS, Kind.UNDELIVERED)
-    return _drop("over before it was told") if tells_of_now and due.closed_at is not None else None
+    if due.kind in (*ENDINGS, Kind.UNDELIVERED):
+        return None
+    if due.closed_at is not None:
+        return _drop("over before it was told")
+    return _drop("it is red by now") if due.kind is Kind.TURNING and due.value is not Value.TURNING else None
 
 
 def _unopened(due: Due, world: World) -> Ruling | None:
@@ -202,26 +210,36 @@ def _nested(known: Known, due: Due) -> bool:
 
 
 def _quiet(due: Due, world: World) -> Ruling | None:
-    route = world.route(due.route)
-    if route is not None and route.digest is None:
-        until, why = route.holds_until(world.moment, due.subject.pain)
-        if why:
-            return Ruling("hold", why, until)
+    named = world.route(due.route)
+    taking = [route for route in world.alerting.taking(due.subject) if due.recipient in route.everyone]
+    routes = taking or ([named] if named is not None else [])
+    waits = [found for route in routes if (found := _waits(route, due, world.moment)) is not None]
+    if waits and len(waits) == len(routes):  # who is on several routes is told by the first that may
+        until, why = min(waits)
+        return Ruling("hold", why, min(until, world.moment + RARELY))
     own = world.preference.quiet.until(world.moment) if world.preference.quiet else None
-    return None if own is None else Ruling("hold", "waits for the end of the recipient's own quiet hours", own)
+    if own is None:
+        return None
+    return Ruling("hold", "waits for the end of the recipient's own quiet hours", min(own, world.moment + RARELY))
+
+
+def _waits(route: Route, due: Due, moment: datetime) -> tuple[datetime, str] | None:
+    """Give until when and why a route makes a notice wait; a digest takes what happened before its time."""
+    until, why = route.holds_until(due.created_at if route.digest else moment, due.subject.pain)
+    return (until, why) if why and until > moment else None
 
 
 def _small(due: Due, world: World) -> Ruling | None:
     above = world.preference.pain_above
     if above is None or due.kind not in OPENINGS or due.reading["kpi"] == SOURCE or due.subject.pain > above:
         return None
-    return Ruling("hold", f"the recipient wants pains above {above:g} only", world.moment + LOOK_AGAIN)
+    return Ruling("hold", f"{WISHED} wants pains above {above:g} only", world.moment + LOOK_AGAIN)
 
 
 def _unreachable(due: Due, world: World) -> Ruling | None:  # noqa: ARG001
     if world.reachable:
         return None
-    return Ruling("hold", "no mail server is set: add [mail] to the settings", world.moment + LOOK_AGAIN)
+    return Ruling("hold", NO_WAY, world.moment + LOOK_AGAIN)
 
 
 def _rate(due: Due, world: World) -> Ruling | None:  # noqa: ARG001

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import func, or_, select
 
-from alerts.gate import subject_of
+from alerts.gate import NO_WAY, subject_of
 from alerts.machine import Value
 from alerts.silences import silences_at
 from alerts.tables import ATTEMPTS, EPISODES, LETTERS, NOTICES, PULSES, TRANSITIONS, reading
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PAGE = 50
 ALIVE = timedelta(seconds=30)
 """A dispatcher that gave no sign of life for so long is dead."""
+MOURNED = timedelta(days=7)
+"""For so long walls say that a letter could not be delivered."""
 SLOW = timedelta(minutes=5)
 """What has been due for so long is late."""
 
@@ -131,7 +133,11 @@ class Inbox:
                 )
             ).one()
             waiting = _count(con, select(NOTICES.c.id).where(due)) + unsent[0]
-            dead = _count(con, select(LETTERS.c.id).where(LETTERS.c.status == "dead"))
+            lately = LETTERS.c.done_at > now - MOURNED
+            dead = _count(con, select(LETTERS.c.id).where(LETTERS.c.status == "dead", lately))
+            homeless = _count(
+                con, select(NOTICES.c.id).where(NOTICES.c.status == "waiting", NOTICES.c.held.startswith(NO_WAY))
+            )
         live = beat is not None and now - beat <= ALIVE
         oldest = min((at for at in (first, unsent[1]) if at is not None), default=None)
         age = None if oldest is None else max(0.0, (now - oldest).total_seconds())
@@ -142,7 +148,7 @@ class Inbox:
             "waiting": waiting,
             "oldest_waiting_seconds": age,
             "dead": dead,
-            "sentence": _wrong(dispatcher, age, dead, unsent[2] or ""),
+            "sentence": _wrong(dispatcher, age, dead, unsent[2] or "", homeless),
         }
 
 
@@ -276,11 +282,13 @@ def taken(match: Match) -> str:
     return ", ".join(parts) or "everything"
 
 
-def _wrong(dispatcher: str, age: float | None, dead: int, said: str) -> str:
+def _wrong(dispatcher: str, age: float | None, dead: int, said: str, homeless: int) -> str:
     """Say what is wrong with alerting, in one sentence; "" if nothing is."""
     found = []
     if dispatcher == "dead":
         found.append("alerts are not being sent: no dispatcher is alive")
+    if homeless:
+        found.append(f"{homeless} alert{'' if homeless == 1 else 's'} cannot be sent: {NO_WAY}")
     if age is not None and age > SLOW.total_seconds():
         why = f" ({said})" if said else ""
         found.append(f"an alert has been waiting to be sent for {span(age / 3600)}{why}")

@@ -149,7 +149,9 @@ def _value(state: State, look: Look) -> Value:
         return Value.RECOVERING if calm and state.is_red else Value.RED
     if look.level is Level.TURNING:
         return Value.RECOVERING if state.is_red else Value.TURNING
-    return Value.PENDING if look.momentary is Level.RED else Value.GREEN
+    if look.momentary is not Level.RED:
+        return Value.GREEN
+    return Value.TURNING if state.value is Value.TURNING else Value.PENDING
 
 
 def _told(before: State, after: State, look: Look) -> list[Kind]:
@@ -164,7 +166,7 @@ def _told(before: State, after: State, look: Look) -> list[Kind]:
     return [Kind.WORSENED] if after.value is Value.RED and before.is_red and look.pain >= much else []
 
 
-def look_of(reading: Reading) -> Look:
+def look_of(reading: Reading, opened: datetime | None = None) -> Look:
     """Give what the machine sees of a reading."""
     told = reading.standing.told if reading.standing else ()
     momentary = told[-1].level if told else reading.level
@@ -176,8 +178,18 @@ def look_of(reading: Reading) -> Look:
         reading.health.value,
         reading.pain,
         reading.reason,
-        any(r.was is Level.RED and r.now is not Level.RED for r in reading.reversed),
+        _was_none(reading, opened),
     )
+
+
+def _was_none(reading: Reading, opened: datetime | None) -> bool:
+    """Tell whether every red day of an episode was reversed by rows that came late."""
+    first = (
+        "" if opened is None else (opened - timedelta(days=1)).date().isoformat()
+    )  # local days may be a day ahead or behind
+    turned = {r.day for r in reading.reversed if r.was is Level.RED and r.now is not Level.RED and r.day >= first}
+    red = {t.day for t in (reading.standing.told if reading.standing else ()) if t.level is Level.RED and t.day > first}
+    return bool(turned) and red <= turned
 
 
 @dataclass(frozen=True)
@@ -247,6 +259,7 @@ def _source_seen(feed: Feed, moment: datetime, failing: datetime | None, blind: 
 
 def _source_reason(feed: Feed) -> str:
     if feed.error is not None:
-        return f"Source {feed.name} could not be loaded: {feed.error}"
+        said = "".join(letter if letter.isprintable() else " " for letter in feed.error)  # PostgreSQL keeps no NUL
+        return f"Source {feed.name} could not be loaded: {said}"
     newest = f"its newest event is of {instant(feed.watermark)}" if feed.watermark else "it has never told of anything"
     return f"Source {feed.name} is {feed.state}: {newest}."

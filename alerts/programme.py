@@ -41,6 +41,7 @@ CLASSES = {
     "the recipient wants pains above": "below what the recipient wants",
     "the recipient has stopped": "stopped all mail",
     "no mail server": "no mail server",
+    "it is red by now": "red by now",
     "no route takes": "no route any more",
     "nobody is told of undeliverable": "no fallback any more",
 }

@@ -102,11 +102,16 @@ class Recorder:
                 continue
             slice_ = tuple(sorted(orjson.loads(key[1]).items()))
             look = Look(key[0], slice_, Level.GREEN, Level.GREEN, each.state.health, 0.0, WITHDRAWN)
-            changes = (Change("value", each.state.value, Value.GREEN, WITHDRAWN),)
+            changes = (
+                (Change("value", each.state.value, Value.GREEN, WITHDRAWN),)
+                if each.state.value is not Value.GREEN
+                else ()
+            )
             is_open = each.state.value in OPEN
-            kinds = (Kind.WITHDRAWN,) if is_open else ()
-            ended = Step(State(since=board.as_of), changes, kinds, closes=is_open)
-            found.append(_Taken(key, Seen(look), ended, each, is_new=False, episode=each.episode))
+            ended = Kind.RECOVERED if key[0] == SOURCE else Kind.WITHDRAWN
+            kinds = (ended,) if is_open else ()
+            done = Step(State(since=board.as_of), changes, kinds, closes=is_open)
+            found.append(_Taken(key, Seen(look), done, each, is_new=False, episode=each.episode))
         return found
 
     def _open(self, con: Connection, taken: list[_Taken], board: Board) -> None:
@@ -139,7 +144,7 @@ class Recorder:
 
     def _write(self, con: Connection, taken: list[_Taken], board: Board) -> None:
         moment = board.as_of
-        new, changed, dropped, updates, closing = [], [], [], [], []
+        new, changed, dropped, updates, closing, reddened = [], [], [], [], [], []
         for each in taken:
             state, (kpi, slice_) = each.step.state, each.key
             episode = None if state.value not in OPEN else each.episode
@@ -159,7 +164,7 @@ class Recorder:
             if each.episode is not None and not each.step.opens:
                 if each.step.closes:
                     closing.append({"i": each.episode, "_value": state.value, "_closed_at": moment})
-                if each.seen.reading is not None or each.seen.document:
+                if (each.seen.reading is not None or each.seen.document) and each.seen.look.is_known:
                     updates.append(
                         {
                             "i": each.episode,
@@ -170,6 +175,8 @@ class Recorder:
                             "_reading": each.seen.json(),
                         }
                     )
+                if Kind.OPENED in each.step.kinds:
+                    reddened.append({"i": each.episode})
         if new:
             con.execute(STATES.insert(), new)
         at = (STATES.c.kpi == bindparam("k")) & (STATES.c.slice == bindparam("s"))
@@ -178,6 +185,9 @@ class Recorder:
         if dropped:
             con.execute(STATES.delete().where(at), dropped)
         self._update_episodes(con, updates, closing)
+        if reddened:  # a forecast was acknowledged or snoozed, not this
+            fresh = {"acknowledged_at": None, "acknowledged_by": None, "snoozed_until": None}
+            con.execute(EPISODES.update().where(EPISODES.c.id == bindparam("i")).values(fresh), reddened)
         changes = [
             {
                 "episode": each.episode,
@@ -269,7 +279,7 @@ def notice_row(
     episode: int, recipient: str, route: Route, kind: Kind, sequence: int, reason: str, moment: datetime, pain: float
 ) -> dict[str, Any]:
     """Give a notice as a row: it waits for what breaks together, for the route's digest or for the end of its quiet hours."""
-    until, why = route.holds_until(moment, pain)
+    _, why = route.holds_until(moment, pain)
     grouped = moment + timedelta(seconds=route.group_wait)
     return {
         "key": f"{recipient}|{episode}|{kind}|{sequence}",
@@ -280,7 +290,7 @@ def notice_row(
         "sequence": sequence,
         "reason": reason,
         "created_at": moment,
-        "not_before": max(until, grouped),
+        "not_before": grouped,
         "status": "waiting",
         "held": why,
         "story": [[moment.isoformat(), why]] if why else [],
@@ -309,7 +319,8 @@ def _tellers(con: Connection, episodes: list[int], unseen: Collection[int | None
         query = select(NOTICES.c.episode, NOTICES.c.kind, NOTICES.c.sequence, NOTICES.c.recipient, NOTICES.c.route)
         for told in con.execute(query.where(NOTICES.c.episode.in_(some)).order_by(NOTICES.c.id)):
             found[told.episode].kinds.append((told.kind, told.sequence))
-            found[told.episode].recipients.setdefault(told.recipient, told.route)
+            if told.route:
+                found[told.episode].recipients.setdefault(told.recipient, told.route)
     return found
 
 
@@ -363,5 +374,6 @@ def _every(board: Board, known: Mapping[Key, _Known], failing: Mapping[str, date
     for reading in board.readings:
         if reading.level is Level.GREEN and reading.standing is None and reading.kpi not in keys:
             continue
-        yield Seen(look_of(reading), reading)
+        each = known.get((reading.kpi, slice_key(reading.slice)))
+        yield Seen(look_of(reading, each.opened_at if each else None), reading)
     yield from sources_seen(board, failing)

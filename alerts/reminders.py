@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from alerts.gate import WISHED
 from alerts.letter import Kind
 from alerts.machine import Value
 from alerts.recorder import Recorder, notice_row
@@ -16,7 +17,7 @@ from alerts.tables import EPISODES, LETTERS, NOTICES, insert_new
 from analytics.kpi import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from sqlalchemy import Connection, Row
 
@@ -46,13 +47,14 @@ class _Course:
 
 def remind(con: Connection, alerting: Alerting, moment: datetime) -> int:
     """Write the notices that have become due by a moment (aware, UTC); doing it again, or twice at once, writes nothing more."""
-    episodes = con.execute(select(EPISODES).where(EPISODES.c.closed_at.is_(None))).all()
+    # what the judge is closing right now is left to it: it tells the end to those who were told until then
+    still_open = select(EPISODES).where(EPISODES.c.closed_at.is_(None)).with_for_update(skip_locked=True)
+    episodes = con.execute(still_open).all()
     courses = _courses(con)
-    routes = {route.name: route for route in alerting.routes}
     rows = [
         row
         for episode in episodes
-        for row in _of_episode(episode, courses[episode.id], alerting, routes, moment)
+        for row in _of_episode(episode, courses[episode.id], alerting, moment)
         if row["key"] not in courses[episode.id].keys
     ]
     insert_new(con, NOTICES, rows)
@@ -70,19 +72,20 @@ def _courses(con: Connection) -> dict[int, _Course]:
     for row in con.execute(query):
         course = found[row.episode]
         course.keys.add(row.key)
+        if row.kind == Kind.UNDELIVERED:
+            continue
         told = course.told.setdefault(row.recipient, _Told(row.route))
         told.pending |= row.status in _PENDING
         told.reminders += row.kind == Kind.REMINDER
         if row.status == "told" and row.done_at is not None:
             told.last = max(told.last or row.done_at, row.done_at)
-        if row.kind == Kind.OPENED and row.status != "dropped" and not row.held:
-            course.began[row.route] = min(course.began.get(row.route, row.not_before), row.not_before)
+        if row.kind == Kind.OPENED and row.status != "dropped" and (not row.held or row.held.startswith(WISHED)):
+            due = row.created_at if row.held else row.not_before  # held by the recipient's own wish: its clock runs
+            course.began[row.recipient] = min(course.began.get(row.recipient, due), due)
     return found
 
 
-def _of_episode(
-    episode: Row[Any], course: _Course, alerting: Alerting, routes: Mapping[str, Route], moment: datetime
-) -> Iterator[dict[str, Any]]:
+def _of_episode(episode: Row[Any], course: _Course, alerting: Alerting, moment: datetime) -> Iterator[dict[str, Any]]:
     reading, value = episode.reading, Value(episode.value)
     level = Level.TURNING if value is Value.TURNING else Level.RED
     kind = Kind.TURNING if value is Value.TURNING else Kind.OPENED
@@ -95,16 +98,21 @@ def _of_episode(
     snoozed = episode.snoozed_until
     if snoozed is not None and moment < snoozed:
         return
+    taking = [route for route, _ in Recorder(alerting).routed(reading, episode.inherited, level)]
     for recipient, told in course.told.items():
-        if (why := _reminds(told, routes.get(told.route), snoozed, moment)) is not None:
-            yield notice_row(
-                episode.id, recipient, routes[told.route], Kind.REMINDER, told.reminders, why, moment, pain
-            )
-    for name, began in course.began.items():
-        escalate = routes[name].escalate if name in routes else None
-        if escalate is not None and moment - began >= timedelta(seconds=escalate.after):
-            for recipient in escalate.to:
-                yield notice_row(episode.id, recipient, routes[name], Kind.ESCALATED, 0, _UNTAKEN, moment, pain)
+        for route in [r for r in taking if recipient in r.everyone]:
+            if (why := _reminds(told, route, snoozed, moment)) is not None:
+                yield notice_row(episode.id, recipient, route, Kind.REMINDER, told.reminders, why, moment, pain)
+                break
+    for route in taking:
+        began = min((course.began[name] for name in route.to if name in course.began), default=None)
+        if (
+            route.escalate is not None
+            and began is not None
+            and moment - began >= timedelta(seconds=route.escalate.after)
+        ):
+            for recipient in route.escalate.to:
+                yield notice_row(episode.id, recipient, route, Kind.ESCALATED, 0, _UNTAKEN, moment, pain)
 
 
 _UNTAKEN = "Nobody has acknowledged it."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
@@ -44,7 +44,7 @@ class Right:
 class Signer:
     """Writes and reads tokens with the store's own secret."""
 
-    secret: str
+    secret: str = field(repr=False)
 
     @classmethod
     def of(cls, con: Connection) -> Signer:

@@ -18,9 +18,11 @@ from urllib.parse import unquote
 if TYPE_CHECKING:
     from pathlib import Path
 
-TIMEOUT = 30.0
-"""Seconds that a server may take for one answer."""
-PATIENCE = 50.0
+TIMEOUT = 25.0
+"""Seconds that a server may take for one answer; for the last one, which it may give after checking the mail, it has longer."""
+LAST_ANSWER = 2.4
+"""So many times longer: a minute."""
+PATIENCE = 30.0
 """Seconds within which a letter must be at the point of being handed over; what comes after stays within its lease then."""
 LETTERS_A_LINE = 100
 """Letters sent over one connection before a new one is made; servers limit it."""
@@ -119,18 +121,22 @@ class Smtp:
             code, said = line.rcpt(address)
             if code // 100 != 2:
                 return Answer(_by(code), _text(said), code)
-            if time.monotonic() > until:
-                return Answer("later", f"{self._name} answers too slowly", wide=True)
             code, said = line.docmd("DATA")
             if code != 354:
                 return Answer(_by(code), _text(said), code)
+            if time.monotonic() > until:  # breaking off here takes the letter back
+                return Answer("later", f"{self._name} answers too slowly", wide=True)
         except (OSError, smtplib.SMTPException) as error:
             return Answer("later", f"{self._name} broke off: {error}")
         except UnicodeEncodeError:
             return Answer("never", f"{self._name} takes no addresses with letters beyond ASCII")
         try:
             line.send(_dotted(payload))
+            if line.sock is not None:
+                line.sock.settimeout(LAST_ANSWER * self.timeout)
             code, said = line.getreply()
+            if line.sock is not None:
+                line.sock.settimeout(self.timeout)
         except (OSError, smtplib.SMTPException) as error:
             return Answer("unclear", f"{self._name} broke off after the mail was handed over: {error}")
         return Answer("accepted" if code // 100 == 2 else _by(code), _text(said), code)
@@ -202,11 +208,12 @@ class Chat:
         import apprise  # noqa: PLC0415  # half a second that only those pay who have a channel
 
         text = json.loads(payload)
+        logging.getLogger("apprise").propagate = False  # it would write addresses, and so tokens, into the log
         channel = apprise.Apprise()
         try:
-            if not channel.add(address):
-                return Answer("never", "Apprise knows no such kind of address, or a part of it is missing")
             with apprise.LogCapture(level=logging.WARNING) as heard:  # type: ignore[no-untyped-call]
+                if not channel.add(address):
+                    return Answer("never", "Apprise knows no such kind of address, or a part of it is missing")
                 sent = channel.notify(title=text["title"], body=text["body"], body_format=apprise.NotifyFormat.TEXT)
                 said = _veiled(_text(heard.getvalue()), address)
         except Exception as error:  # noqa: BLE001  # plugins raise what they like

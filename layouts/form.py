@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import unicodedata
 from email import message_from_bytes, policy
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
@@ -52,11 +53,28 @@ def require_own_page(request: Request, hosts: Collection[str]) -> None:
     if site := said.get("sec-fetch-site"):
         own = site in {"same-origin", "none"}
     else:
+        if not _is_ours(said.get("host", ""), hosts):
+            raise FaultError(403, say("form.strange_host"))
         source = said.get("origin") or said.get("referer") or ""
         known = {host.lower() for host in (*hosts, said.get("host", "")) if host}
         own = urlsplit(source).netloc.lower() in known
     if not own:
         raise FaultError(403, say("form.foreign"))
+
+
+def _is_ours(host: str, hosts: Collection[str]) -> bool:
+    """Tell whether a name can be ours: any other may have been bound to our address by somebody else (DNS rebinding)."""
+    name = urlsplit(f"//{host}").hostname or ""
+    known = {urlsplit(f"//{each}").hostname for each in hosts if each}
+    return name == "localhost" or name in known or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 async def read_form(request: Request) -> dict[str, str]:

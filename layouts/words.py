@@ -135,6 +135,7 @@ ENGLISH: Mapping[str, str | tuple[str, str]] = {
     "form.no_hours": "Say for how many hours, as a number above 0 and at most {most:,}: nothing was done.",
     "form.no_verb": "Nothing was done: the form asked for something that is not known here.",
     "form.foreign": "Nothing was done: this form was not sent from Painpoint's own pages. Open the page and try again.",
+    "form.strange_host": "Nothing was done: Painpoint is not known by this name. Name it in [web] public_url, or use its address.",
     "form.large": "Nothing was done: a form may have at most 16 kB.",
     "form.slow": "Nothing was done: the form did not come within {seconds:.0f} s.",
     "form.strange": "Nothing was done: this is no form that a page sends.",

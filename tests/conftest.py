@@ -29,7 +29,7 @@ def browser():
         running.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def postgres(tmp_path_factory):
     """Give the address of a real PostgreSQL server."""
     with warnings.catch_warnings():

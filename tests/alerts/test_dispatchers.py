@@ -221,7 +221,7 @@ def test_who_waits_longest_comes_first(story):
     with s.store.engine.begin() as con:
         late = NOTICES.c.recipient.in_(PEOPLE[:3])
         con.execute(NOTICES.update().where(late).values(not_before=s.now))
-        assert s.dispatcher.composer.waiting(con, s.now, 4) == [*PEOPLE[3:], PEOPLE[0]]
+        assert s.dispatcher.composer.waiting(con, s.now) == [*PEOPLE[3:], *PEOPLE[:3]]
 
 
 # both databases

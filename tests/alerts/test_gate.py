@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from alerts import gate
-from alerts.gate import CHECKS, LOOK_AGAIN, SELDOM, SEND, Due, Known, Preference, Ruling, World, ruling
+from alerts.gate import CHECKS, LOOK_AGAIN, RARELY, SELDOM, SEND, Due, Known, Preference, Ruling, World, ruling
 from alerts.letter import Kind
 from alerts.machine import Value
 from alerts.transports import Answer
@@ -87,9 +87,11 @@ ROWS = [
     ("_unrouted", due(Kind.UNDELIVERED, recipient="boss@example.com", route=""), WORLD, None),
     ("_unrouted", due(Kind.UNDELIVERED, route=""), WORLD, drop("nobody is told of undeliverable mail any more")),
     ("_stopped", due(), WORLD, None),
-    ("_stopped", due(), world(preference=STOPPED), hold(STOP, SOMETIME)),
-    ("_stopped", due(Kind.RECOVERED), world(preference=STOPPED), hold(STOP, SOMETIME)),
+    ("_stopped", due(), world(preference=STOPPED), hold(STOP, START + RARELY)),
+    ("_stopped", due(Kind.RECOVERED), world(preference=STOPPED), hold(STOP, START + RARELY)),
     ("_over", due(), WORLD, None),
+    ("_over", due(Kind.TURNING), WORLD, drop("it is red by now")),
+    ("_over", due(Kind.TURNING, value=Value.TURNING), WORLD, None),
     *(("_over", due(k, closed_at=START), WORLD, drop("over before it was told")) for k in (*OPENINGS, *OTHERS)),
     *(("_over", due(k, closed_at=START), WORLD, None) for k in (*ENDINGS, Kind.UNDELIVERED)),
     *(("_unopened", due(k), WORLD, None) for k in (*OPENINGS, Kind.UNDELIVERED)),
@@ -126,11 +128,14 @@ ROWS = [
     ("_small", due(Kind.WORSENED), world(preference=Preference(pain_above=50.0)), None),
     ("_small", due(reading=READING | {"kpi": "source"}), world(preference=Preference(pain_above=50.0)), None),
     ("_quiet", due(), WORLD, None),
-    ("_quiet", due(), replace(under(replace(ROUTE, quiet=NIGHT)), moment=ENDS - timedelta(hours=1)), hold("waits for the end of the quiet hours", ENDS)),
+    ("_quiet", due(), replace(under(replace(ROUTE, quiet=NIGHT)), moment=ENDS - timedelta(hours=1)), hold("waits for the end of the quiet hours", ENDS - timedelta(hours=1) + RARELY)),
+    ("_quiet", due(), replace(under(replace(ROUTE, quiet=NIGHT)), moment=ENDS - timedelta(minutes=1)), hold("waits for the end of the quiet hours", ENDS)),
+    ("_quiet", due(), under(replace(ROUTE, quiet=NIGHT), replace(ROUTE, name="too")), None),
     ("_quiet", due(), replace(under(replace(ROUTE, quiet=NIGHT, pain_above=19.0)), moment=ENDS - timedelta(hours=1)), None),
     ("_quiet", due(), replace(under(replace(ROUTE, quiet=NIGHT)), moment=ENDS), None),
-    ("_quiet", due(), under(replace(ROUTE, digest=Digest("day", time(8), "UTC"))), None),
-    ("_quiet", due(), world(preference=Preference(NIGHT), moment=ENDS - timedelta(hours=1)), hold("waits for the end of the recipient's own quiet hours", ENDS)),
+    ("_quiet", due(), under(replace(ROUTE, digest=Digest("day", time(8), "UTC"))), hold("waits for the digest", START + RARELY)),
+    ("_quiet", due(), replace(under(replace(ROUTE, digest=Digest("day", time(8), "UTC"))), moment=START + timedelta(days=1)), None),
+    ("_quiet", due(), world(preference=Preference(NIGHT), moment=ENDS - timedelta(hours=1)), hold("waits for the end of the recipient's own quiet hours", ENDS - timedelta(hours=1) + RARELY)),
     ("_unreachable", due(), WORLD, None),
     ("_unreachable", due(), world(reachable=False), hold("no mail server is set: add [mail] to the settings")),
     ("_rate", due(), WORLD, None),
