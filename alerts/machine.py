@@ -178,11 +178,11 @@ def look_of(reading: Reading, opened: datetime | None = None) -> Look:
         reading.health.value,
         reading.pain,
         reading.reason,
-        _was_none(reading, opened),
+        was_none(reading, opened),
     )
 
 
-def _was_none(reading: Reading, opened: datetime | None) -> bool:
+def was_none(reading: Reading, opened: datetime | None) -> bool:
     """Tell whether every red day of an episode was reversed by rows that came late."""
     first = (
         "" if opened is None else (opened - timedelta(days=1)).date().isoformat()

@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import bindparam, func, select
 
 from alerts.letter import Kind
-from alerts.machine import OPEN, SOURCE, Change, Look, Seen, State, Step, Value, look_of, sources_seen, step
+from alerts.machine import OPEN, SOURCE, Change, Look, Seen, State, Step, Value, look_of, sources_seen, step, was_none
 from alerts.tables import EPISODES, NOTICES, STATES, TRANSITIONS, insert_new
 from analytics.kpi import Level
 from analytics.routing import Route, Subject
@@ -30,6 +30,9 @@ REPEATED = (Kind.WORSENED, Kind.UNSTABLE, Kind.REMINDER)
 """What may be told several times of one episode."""
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 WITHDRAWN = "It is no longer judged: its KPI or its place is not part of the catalogue and the data any more."
+CORRECTED_FOR = timedelta(days=7)
+"""So long after its end an episode is still taken back, as the days are that late data may turn."""
+TAKEN_BACK = "With the rows that came later it was not red on any day of this episode."
 _STEPPED = ("value", "health", "since", "turns", "episode")
 
 
@@ -78,13 +81,15 @@ class Recorder:
         known = _known(con)
         taken = list(_stepped(board, known))
         gone = self._gone(board, known)
-        if not taken and not gone:
+        back = _taken_back(con, board)
+        if not taken and not gone and not back:
             return 0
         self._open(con, taken, board)
         self.pass_by("episodes opened")
         self._write(con, [*taken, *gone], board)
+        self._write_changes(con, back, board)
         self.pass_by("states written")
-        told = [(t, kind) for t in [*taken, *gone] for kind in t.step.kinds]
+        told = [(t, kind) for t in [*taken, *gone, *back] for kind in t.step.kinds]
         written = self._notify(con, told, board)
         self.pass_by("notices written")
         return written
@@ -188,12 +193,16 @@ class Recorder:
         if reddened:  # a forecast was acknowledged or snoozed, not this
             fresh = {"acknowledged_at": None, "acknowledged_by": None, "snoozed_until": None}
             con.execute(EPISODES.update().where(EPISODES.c.id == bindparam("i")).values(fresh), reddened)
+        self._write_changes(con, taken, board)
+
+    @staticmethod
+    def _write_changes(con: Connection, taken: list[_Taken], board: Board) -> None:
         changes = [
             {
                 "episode": each.episode,
                 "kpi": each.key[0],
                 "slice": each.key[1],
-                "at": moment,
+                "at": board.as_of,
                 "axis": change.axis,
                 "before": change.before,
                 "after": change.after,
@@ -322,6 +331,33 @@ def _tellers(con: Connection, episodes: list[int], unseen: Collection[int | None
             if told.route:
                 found[told.episode].recipients.setdefault(told.recipient, told.route)
     return found
+
+
+def _taken_back(con: Connection, board: Board) -> list[_Taken]:
+    """Find episodes that are over and were told, and that rows which came later show to have been none."""
+    turned = {
+        (reading.kpi, slice_key(reading.slice)): reading
+        for reading in board.readings
+        if reading.level is not Level.RED
+        and any(r.was is Level.RED and r.now is not Level.RED for r in reading.reversed)
+    }
+    if not turned:
+        return []
+    columns = (EPISODES.c.id, EPISODES.c.kpi, EPISODES.c.slice, EPISODES.c.opened_at, EPISODES.c.value)
+    over = con.execute(select(*columns).where(EPISODES.c.closed_at > board.as_of - CORRECTED_FOR)).all()
+    found = [
+        (row, reading)
+        for row in over
+        if (reading := turned.get((row.kpi, row.slice))) is not None and was_none(reading, row.opened_at)
+    ]
+    tellers = _tellers(con, [row.id for row, _ in found], ())
+    change = (Change("value", "recovered", "corrected", TAKEN_BACK),)
+    return [
+        _Taken((row.kpi, row.slice), Seen(look_of(reading), reading), Step(State(), change, (Kind.CORRECTED,)),
+               _Known(State(), row.id), is_new=False, episode=row.id)
+        for row, reading in found
+        if tellers[row.id].kinds and all(kind != Kind.CORRECTED for kind, _ in tellers[row.id].kinds)
+    ]  # fmt: skip
 
 
 def _known(con: Connection) -> dict[Key, _Known]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import time
+from itertools import count
 
 import pytest
 
@@ -16,7 +17,8 @@ ALL = Route("all", (HUB,))
 
 @pytest.fixture
 def story(tmp_path):
-    return lambda *routes, **alerting: Timeline(f"sqlite:///{tmp_path}/s.db", *routes, **alerting)
+    number = count()
+    return lambda *routes, **alerting: Timeline(f"sqlite:///{tmp_path}/s{next(number)}.db", *routes, **alerting)
 
 
 def test_pain_that_grows_breaks_the_quiet_hours(story):
@@ -71,6 +73,17 @@ def test_the_first_red_day_of_what_was_turning_is_no_recovery(story):
 def test_a_reversal_of_days_before_the_episode_is_no_correction(story):
     s = story().at(48).judge(reading()).at(72).judge(reading()).at(96).judge(reading(level="green", turned=True)).at(97)
     assert "corrected" not in s.kinds()
+
+
+def test_late_rows_take_back_an_episode_that_is_over_once(story):
+    s = story().judge(reading()).at(1).judge(reading(level="green")).at(2)
+    for hour in range(3, 6):
+        s.judge(reading(level="green", turned=True)).at(hour)
+    assert s.kinds() == ["opened", "recovered", "corrected"]
+    assert s.transitions()[-1] == ("value", "recovered", "corrected")
+    other = story(replace(ALL, group_wait=3600.0)).judge(reading(partner="B")).at(0.5)
+    other.judge(reading(partner="B", level="green")).at(2).judge(reading(partner="B", level="green", turned=True)).at(3)
+    assert "corrected" not in other.kinds()  # nobody was told of it
 
 
 def test_a_fallback_recipient_who_is_also_routed_hears_the_end(story):
