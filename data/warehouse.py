@@ -482,6 +482,19 @@ class Reader:
         template = self._template(key, lambda m: build(_Sight(self, m)))
         return self.con.execute(template.fill(times, texts)).df()
 
+    def keep(
+        self,
+        name: str,
+        key: Any,
+        build: Callable[[Sight], ir.Table],
+        times: Mapping[str, datetime | None],
+        texts: Sequence[str] = (),
+    ) -> dict[str, str]:
+        """Run an expression into a table of the reader's own, however many rows it has; give its columns with their types."""
+        template = self._template(key, lambda m: build(_Sight(self, m)))
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {template.fill(times, texts)}")
+        return {column: str(type_) for column, type_ in template.schema.items()}
+
     def put(self, name: str, frame: pd.DataFrame, schema: Mapping[str, str]) -> ir.Table:
         """Lay a small table beside the facts, under a name, for expressions to join."""
         self.con.register(name, pa.Table.from_pandas(frame, preserve_index=False))

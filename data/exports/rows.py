@@ -15,7 +15,6 @@ from analytics.wording import place
 from data.asked import near, stored_board
 from data.exports.tables import Column, Kind, Sheet
 from data.reporting import UsageError
-from data.warehouse import _Sight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,9 +79,8 @@ def rows_sheet(session: Session, view: Reader, judge: Judge, kpi: Kpi, looked: L
 
 def _laid(view: Reader, question: Question) -> list[Column]:
     """Work the rows out into a table of the reader's own."""
-    template = view._template(question.key, lambda m: question.build(_Sight(view, m)))  # noqa: SLF001  # `Reader.ask` gives whole frames only
-    view.con.execute(f"CREATE OR REPLACE TEMP TABLE exported AS {template.fill(question.times, question.texts)}")
-    return [Column(name, _kind(str(type_))) for name, type_ in template.schema.items()]
+    laid = view.keep("exported", question.key, question.build, question.times, question.texts)
+    return [Column(name, _kind(type_)) for name, type_ in laid.items()]
 
 
 def _kind(type_: str) -> Kind:
