@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from alerts.composer import LEASE, Frozen
-from alerts.gate import ENDINGS, LOOK_AGAIN
-from alerts.letter import Kind
+from alerts.gate import ENDINGS, LOOK_AGAIN, NO_WAY
+from alerts.letter import Kind, is_mail
+from alerts.notices import waiting_row
 from alerts.reminders import remind
 from alerts.tables import ATTEMPTS, EPISODES, LETTERS, NOTICES, PULSES, insert_new, reading
 from alerts.transports import Answer
@@ -184,8 +185,7 @@ class Dispatcher:
                     self._put_off(con, row, held, moment)
                     return 0
         recipient = self.composer.alerting.recipient(row.recipient)
-        is_mail = row.payload[:1] != b"{"
-        if recipient.by_mail != is_mail or (is_mail and "@" not in recipient.address):
+        if recipient.by_mail != is_mail(row.payload) or (recipient.by_mail and "@" not in recipient.address):
             answer = Answer("never", "the settings name no such recipient any more")
             with self.engine.begin() as con:
                 self._mark(con, Frozen(number, recipient, row.payload, row.attempts), answer, moment)
@@ -215,7 +215,7 @@ class Dispatcher:
     def _send(self, letter: Frozen) -> int:
         way = self.mail if letter.recipient.by_mail else self.chat
         if way is None:
-            answer = Answer("later", "no mail server is set: add [mail] to the settings", wide=True)
+            answer = Answer("later", NO_WAY, wide=True)
         else:
             try:
                 answer = way.deliver(letter.recipient.address, letter.payload)
@@ -275,28 +275,8 @@ class Dispatcher:
             return
         episodes = con.execute(select(NOTICES.c.episode).where(NOTICES.c.letter == letter.id).distinct()).scalars()
         reason = f"Mail to {letter.recipient.name} could not be delivered: {said}"
-        insert_new(
-            con,
-            NOTICES,
-            [
-                {
-                    "key": f"{name}|{episode}|{Kind.UNDELIVERED}|{letter.id}",
-                    "episode": episode,
-                    "recipient": name,
-                    "route": "",
-                    "kind": Kind.UNDELIVERED,
-                    "sequence": letter.id,
-                    "reason": reason,
-                    "created_at": moment,
-                    "not_before": moment,
-                    "status": "waiting",
-                    "held": "",
-                    "story": [],
-                    "letter": None,
-                }
-                for episode in episodes
-            ],
-        )
+        rows = [waiting_row(e, name, "", Kind.UNDELIVERED, letter.id, reason, moment, moment) for e in episodes.all()]
+        insert_new(con, NOTICES, rows)
 
 
 def _was_refused(con: Connection, number: int, tries: int) -> bool:

@@ -7,14 +7,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from alerts.letter import Kind
-from alerts.machine import SOURCE, Value
-from analytics.kpi import Level
-from analytics.routing import Subject
+from alerts.machine import SOURCE, Value, routed_level
+from analytics.routing import subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from analytics.routing import Alerting, Hours, Route, Silence
+    from analytics.routing import Alerting, Hours, Route, Silence, Subject
 
 LOOK_AGAIN = timedelta(seconds=30)
 """What waits for something that may end at any time is looked at again after this."""
@@ -67,14 +66,7 @@ class Due:
 
     @property
     def subject(self) -> Subject:
-        return subject_of(self.value, self.inherited, self.reading)
-
-
-def subject_of(value: str, inherited: Mapping[str, str], reading: Mapping[str, Any]) -> Subject:
-    """Give what an episode is about, with what its partner has in the master data."""
-    level = Level.TURNING if value == Value.TURNING else Level.RED
-    slice_ = {**inherited, **reading["slice"]}
-    return Subject(reading["kpi"], reading["family"], slice_, level, float(reading["pain"] or 0.0))
+        return subject_of(self.reading, self.inherited, routed_level(self.value))
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import func, or_, select
 
-from alerts.gate import NO_WAY, subject_of
-from alerts.machine import Value
+from alerts.gate import NO_WAY
+from alerts.letter import is_mail
+from alerts.machine import Value, routed_level
 from alerts.silences import silences_at
 from alerts.tables import ATTEMPTS, EPISODES, LETTERS, NOTICES, PULSES, TRANSITIONS, reading
 from analytics.board import instant
+from analytics.routing import subject_of
 from analytics.wording import place, span, value_and_limit
 
 if TYPE_CHECKING:
@@ -115,7 +117,7 @@ class Inbox:
             row = con.execute(select(LETTERS).where(LETTERS.c.id == number)).first()
         if row is None:
             return None
-        if row.payload[:1] == b"{":
+        if not is_mail(row.payload):
             return row.subject, str(orjson.loads(row.payload)["body"])
         body = message_from_bytes(row.payload, policy=policy.default).get_body(("plain",))
         return row.subject, "" if body is None else str(body.get_content())
@@ -216,7 +218,7 @@ def _episode(row: Row[Any], tally: Mapping[str, int], silences: Sequence[Silence
 
 
 def _silenced(row: Row[Any], silences: Sequence[Silence], now: datetime) -> str | None:
-    subject = subject_of(row.value, row.inherited, row.reading)
+    subject = subject_of(row.reading, row.inherited, routed_level(row.value))
     ends = [until for s in silences if s.match.holds(subject) and (until := s.until(now)) is not None]
     return instant(max(ends)) if ends else None
 

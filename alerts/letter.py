@@ -31,6 +31,11 @@ class Kind(StrEnum):
     """Told to the fallback recipient: a mail to somebody else could not be delivered."""
 
 
+def is_mail(payload: bytes) -> bool:
+    """Tell whether the bytes of a letter are a mail; else they are the title and body for a channel, as JSON."""
+    return payload[:1] != b"{"
+
+
 @dataclass(frozen=True)
 class Links:
     """Addresses of one episode's pages, and those of the buttons; None where no public address is set."""

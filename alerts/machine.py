@@ -39,6 +39,13 @@ class Value(StrEnum):
 
 OPEN = (Value.TURNING, Value.RED, Value.RECOVERING)
 """The values that belong to an episode."""
+
+
+def routed_level(value: str) -> Level:
+    """Give the level as which an episode takes its routes: while it recovers it is red still."""
+    return Level.TURNING if value == Value.TURNING else Level.RED
+
+
 ERROR = "error"
 """The health of a source that cannot be loaded; the others are those of readings."""
 

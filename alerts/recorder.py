@@ -12,9 +12,10 @@ from sqlalchemy import bindparam, func, select
 
 from alerts.letter import Kind
 from alerts.machine import OPEN, SOURCE, Change, Look, Seen, State, Step, Value, look_of, sources_seen, step, was_none
+from alerts.notices import notice_row, taking
 from alerts.tables import EPISODES, NOTICES, STATES, TRANSITIONS, insert_new
 from analytics.kpi import Level
-from analytics.routing import Route, Subject
+from analytics.routing import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -61,7 +62,6 @@ class _Taken:
     key: Key
     seen: Seen
     step: Step
-    known: _Known
     is_new: bool
     episode: int | None = None
 
@@ -98,7 +98,8 @@ class Recorder:
         """Close what is open and no longer judged: nothing could end it otherwise."""
         if not board.readings:
             return []
-        judged = {(r.kpi, slice_key(r.slice)) for r in board.readings} | {
+        kpis = {kpi for kpi, _ in known}
+        judged = {(r.kpi, slice_key(r.slice)) for r in board.readings if r.kpi in kpis} | {
             (SOURCE, slice_key(((SOURCE, feed.name),))) for feed in board.feeds
         }
         found = []
@@ -116,7 +117,7 @@ class Recorder:
             ended = Kind.RECOVERED if key[0] == SOURCE else Kind.WITHDRAWN
             kinds = (ended,) if is_open else ()
             done = Step(State(since=board.as_of), changes, kinds, closes=is_open)
-            found.append(_Taken(key, Seen(look), done, each, is_new=False, episode=each.episode))
+            found.append(_Taken(key, Seen(look), done, is_new=False, episode=each.episode))
         return found
 
     def _open(self, con: Connection, taken: list[_Taken], board: Board) -> None:
@@ -141,7 +142,7 @@ class Recorder:
                     "told_pain": each.step.state.told_pain,
                     "worst_pain": each.seen.look.pain,
                     "version": board.version,
-                    "inherited": dict(board.partners.get(document["slice"].get("partner", ""), {})),
+                    "inherited": _inherited(board, document),
                     "reading": document,
                 }
             )
@@ -267,44 +268,16 @@ class Recorder:
                     yield routes.get(name) or Route(name, (recipient,)), (recipient,)
             return
         level = Level.TURNING if kind is Kind.TURNING else Level.RED
-        inherited = board.partners.get(document["slice"].get("partner", ""), {})
-        yield from self.routed(document, inherited, level)
+        yield from ((route, route.to) for route in taking(self.alerting, document, _inherited(board, document), level))
 
-    def routed(
-        self, document: Mapping[str, Any], inherited: Mapping[str, str], level: Level
-    ) -> Iterator[tuple[Route, tuple[str, ...]]]:
-        """Give the routes that a reading's JSON takes at a level, each with its recipients."""
-        slice_ = {**inherited, **document["slice"]}
-        subject = Subject(document["kpi"], document["family"], slice_, level, float(document["pain"] or 0.0))
-        for route in self.alerting.taking(subject):
-            yield route, route.to
+
+def _inherited(board: Board, document: Mapping[str, Any]) -> dict[str, str]:
+    """Give what the partner that a reading names has in the master data."""
+    return dict(board.partners.get(document["slice"].get("partner", ""), {}))
 
 
 def _bound(*names: str) -> dict[str, Any]:
     return {name: bindparam(f"_{name}", type_=EPISODES.c[name].type) for name in names}
-
-
-def notice_row(
-    episode: int, recipient: str, route: Route, kind: Kind, sequence: int, reason: str, moment: datetime, pain: float
-) -> dict[str, Any]:
-    """Give a notice as a row: it waits for what breaks together, for the route's digest or for the end of its quiet hours."""
-    _, why = route.holds_until(moment, pain)
-    grouped = moment + timedelta(seconds=route.group_wait)
-    return {
-        "key": f"{recipient}|{episode}|{kind}|{sequence}",
-        "episode": episode,
-        "recipient": recipient,
-        "route": route.name,
-        "kind": kind,
-        "sequence": sequence,
-        "reason": reason,
-        "created_at": moment,
-        "not_before": grouped,
-        "status": "waiting",
-        "held": why,
-        "story": [[moment.isoformat(), why]] if why else [],
-        "letter": None,
-    }
 
 
 @dataclass
@@ -343,7 +316,7 @@ def _taken_back(con: Connection, board: Board) -> list[_Taken]:
     }
     if not turned:
         return []
-    columns = (EPISODES.c.id, EPISODES.c.kpi, EPISODES.c.slice, EPISODES.c.opened_at, EPISODES.c.value)
+    columns = (EPISODES.c.id, EPISODES.c.kpi, EPISODES.c.slice, EPISODES.c.opened_at)
     over = con.execute(select(*columns).where(EPISODES.c.closed_at > board.as_of - CORRECTED_FOR)).all()
     found = [
         (row, reading)
@@ -354,7 +327,7 @@ def _taken_back(con: Connection, board: Board) -> list[_Taken]:
     change = (Change("value", "recovered", "corrected", TAKEN_BACK),)
     return [
         _Taken((row.kpi, row.slice), Seen(look_of(reading), reading), Step(State(), change, (Kind.CORRECTED,)),
-               _Known(State(), row.id), is_new=False, episode=row.id)
+               is_new=False, episode=row.id)
         for row, reading in found
         if tellers[row.id].kinds and all(kind != Kind.CORRECTED for kind, _ in tellers[row.id].kinds)
     ]  # fmt: skip
@@ -391,25 +364,25 @@ def _stepped(board: Board, known: Mapping[Key, _Known]) -> Iterator[_Taken]:
         for (kpi, slice_), each in known.items()
         if kpi == SOURCE and each.state.value is not Value.GREEN
     }
-    for seen in _every(board, known, failing):
-        look = seen.look
-        key = (look.kpi, slice_key(look.slice))
+    for key, seen in _every(board, known, failing):
         each = known.get(key)
         before = each.state if each else fresh
-        done = step(before, look, board.as_of)
+        done = step(before, seen.look, board.as_of)
         if each is None and _is_plain(done.state):
             continue
         if each is not None and each.episode is None and done.state == before and not done.changes:
             continue
-        yield _Taken(key, seen, done, each or _Known(fresh, None), each is None, each.episode if each else None)
+        yield _Taken(key, seen, done, each is None, each.episode if each else None)
 
 
-def _every(board: Board, known: Mapping[Key, _Known], failing: Mapping[str, datetime]) -> Iterator[Seen]:
+def _every(board: Board, known: Mapping[Key, _Known], failing: Mapping[str, datetime]) -> Iterator[tuple[Key, Seen]]:
     """See what may matter: greens of which nothing is known are skipped, for they are nearly all."""
     keys = {key for key, _ in known}
     for reading in board.readings:
         if reading.level is Level.GREEN and reading.standing is None and reading.kpi not in keys:
             continue
-        each = known.get((reading.kpi, slice_key(reading.slice)))
-        yield Seen(look_of(reading, each.opened_at if each else None), reading)
-    yield from sources_seen(board, failing)
+        key = (reading.kpi, slice_key(reading.slice))
+        each = known.get(key)
+        yield key, Seen(look_of(reading, each.opened_at if each else None), reading)
+    for seen in sources_seen(board, failing):
+        yield (SOURCE, slice_key(seen.look.slice)), seen

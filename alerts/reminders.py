@@ -11,10 +11,9 @@ from sqlalchemy import select
 
 from alerts.gate import WISHED
 from alerts.letter import Kind
-from alerts.machine import Value
-from alerts.recorder import Recorder, notice_row
+from alerts.machine import Value, routed_level
+from alerts.notices import notice_row, taking
 from alerts.tables import EPISODES, LETTERS, NOTICES, insert_new
-from analytics.kpi import Level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +29,6 @@ _PENDING = ("waiting", "written")
 class _Told:
     """What one recipient was told of one episode, and what is on its way."""
 
-    route: str
     last: datetime | None = None
     pending: bool = False
     reminders: int = 0
@@ -38,7 +36,7 @@ class _Told:
 
 @dataclass
 class _Course:
-    """The notices of one episode: per recipient, and when each route's first one was due."""
+    """The notices of one episode: what each recipient was told, and since when he could be told of it."""
 
     told: dict[str, _Told] = field(default_factory=dict)
     began: dict[str, datetime] = field(default_factory=dict)
@@ -74,7 +72,7 @@ def _courses(con: Connection) -> dict[int, _Course]:
         course.keys.add(row.key)
         if row.kind == Kind.UNDELIVERED:
             continue
-        told = course.told.setdefault(row.recipient, _Told(row.route))
+        told = course.told.setdefault(row.recipient, _Told())
         told.pending |= row.status in _PENDING
         told.reminders += row.kind == Kind.REMINDER
         if row.status == "told" and row.done_at is not None:
@@ -87,24 +85,23 @@ def _courses(con: Connection) -> dict[int, _Course]:
 
 def _of_episode(episode: Row[Any], course: _Course, alerting: Alerting, moment: datetime) -> Iterator[dict[str, Any]]:
     reading, value = episode.reading, Value(episode.value)
-    level = Level.TURNING if value is Value.TURNING else Level.RED
     kind = Kind.TURNING if value is Value.TURNING else Kind.OPENED
     pain = float(reading["pain"] or 0.0)
-    for route, recipients in Recorder(alerting).routed(reading, episode.inherited, level):
-        for recipient in recipients:
+    routes = taking(alerting, reading, episode.inherited, routed_level(value))
+    for route in routes:
+        for recipient in route.to:
             yield notice_row(episode.id, recipient, route, kind, 0, reading["reason"], moment, pain)
     if value is not Value.RED or episode.acknowledged_at is not None:
         return
     snoozed = episode.snoozed_until
     if snoozed is not None and moment < snoozed:
         return
-    taking = [route for route, _ in Recorder(alerting).routed(reading, episode.inherited, level)]
     for recipient, told in course.told.items():
-        for route in [r for r in taking if recipient in r.everyone]:
+        for route in [r for r in routes if recipient in r.everyone]:
             if (why := _reminds(told, route, snoozed, moment)) is not None:
                 yield notice_row(episode.id, recipient, route, Kind.REMINDER, told.reminders, why, moment, pain)
                 break
-    for route in taking:
+    for route in routes:
         began = min((course.began[name] for name in route.to if name in course.began), default=None)
         if (
             route.escalate is not None
@@ -118,9 +115,9 @@ def _of_episode(episode: Row[Any], course: _Course, alerting: Alerting, moment: 
 _UNTAKEN = "Nobody has acknowledged it."
 
 
-def _reminds(told: _Told, route: Route | None, snoozed: datetime | None, moment: datetime) -> str | None:
+def _reminds(told: _Told, route: Route, snoozed: datetime | None, moment: datetime) -> str | None:
     """Say why a recipient is reminded; None if he is not."""
-    if route is None or told.last is None or told.pending:
+    if told.last is None or told.pending:
         return None
     if snoozed is not None and told.last < snoozed:
         return "The snooze has ended, and it is still red."

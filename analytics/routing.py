@@ -234,7 +234,13 @@ class Alerting:
         return tuple(route for route in self.routes if not route.match.is_narrow) or self.routes
 
 
-def subject_of(reading: Mapping[str, Any], inherited: Mapping[str, str] | None = None) -> Subject:
-    """Read the subject from a reading's JSON; `inherited` is what its partner has in the master data."""
+def subject_of(
+    reading: Mapping[str, Any], inherited: Mapping[str, str] | None = None, level: Level | None = None
+) -> Subject:
+    """Read the subject from a reading's JSON.
+
+    `inherited` is what its partner has in the master data, `level` that of the episode, where the reading's own may be another.
+    """
     slice_ = {**(inherited or {}), **reading["slice"]}
-    return Subject(reading["kpi"], reading["family"], slice_, Level(reading["level"]), float(reading["pain"] or 0.0))
+    told = level or Level(reading["level"])
+    return Subject(reading["kpi"], reading["family"], slice_, told, float(reading["pain"] or 0.0))
