@@ -100,8 +100,8 @@ class Inquiry(Protocol):
     def order(self, order: str, version: int | None) -> Mapping[str, Any]:
         """Give all that is known of an order.
 
-        {"order", "facts" (its attributes), "device", "others" (other orders of the device: [{"order", "received_at", "handed_back_at",
-        "partner", "outcome"}]), "steps": [{"number", "at", "fact", "key", "kind", "standing", "standing_says", "after", "before",
+        {"order", "facts" (its attributes), "device", "others" (other orders of the device: [{"order", "received_at",
+        "handed_back_at", "partner", "outcome"}]), "steps": [{"number", "at", "fact", "key", "kind", "standing", "standing_says", "after", "before",
         "source", "batch", "row", "file", "line", "recorded_at", "loaded_at"}], "checksum", "as_of", "version"}.
         """
 
@@ -129,8 +129,10 @@ class Inquiry(Protocol):
         """Try a source's rejected rows again under the present settings; give the counts, and "error" (a sentence or None)."""
 
     def export(self, what: str, format_: str, **of: Any) -> File:
-        """Write a file: "rows" (version, kpi, slice_, wanted: as on screen, all of its pages), "readings" (version, kpis, slice_,
-        levels), "order" (order, version), "scorecard" (partner, version), "quarantine" (source, wanted).
+        """Write a file to take away.
+
+        `what` takes `of`: "rows" version, kpi, slice_, wanted (as on screen, but all of it); "readings" version, kpis, slice_,
+        levels; "order" order, version; "scorecard" partner, version; "quarantine" source, wanted.
 
         AbsentError where that is not there; ValueError, with a sentence, for a format that it cannot have.
         """
