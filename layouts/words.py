@@ -1,281 +1,91 @@
-"""Every sentence of the pages, by key: a translation is another table with the same keys."""
+"""Every sentence of the pages, by key, in the language of whoever reads: `language/<tongue>/<area>.po` hold them.
+
+Who reads is said once per request with `spoken`; what is drawn within it, also in threads started by asyncio, speaks so.
+"""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from string import Formatter
 from typing import TYPE_CHECKING, Any
 
+from babel import Locale
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 LANGUAGES = {"en": "English", "de": "Deutsch"}
-"""The languages that mails are written in, by their own names."""
+"""The languages that pages and mails are written in, by their own names."""
+USUAL = "en"
+_LOCALES = {"en": Locale("en", "GB"), "de": Locale("de")}
+_FOLDER = Path(__file__).parent / "language"
+_tongue: ContextVar[str] = ContextVar("tongue", default=USUAL)
 
-ENGLISH: Mapping[str, str | tuple[str, str]] = {
-    # ---- the frame of every page ----
-    "frame.skip": "Skip to the content",
-    "frame.nav": "Pages",
-    "frame.wall": "Wall",
-    "frame.alerts": "Alerts",
-    "frame.silences": "Silences",
-    "frame.letters": "Dead letters",
-    "frame.at": "As of {time}, {zone}.",
-    "frame.again": "Look again",
-    "frame.engine_dead": "The engine has stopped: last judged {time}, {ago} ago. What stands here may be out of date.",
-    "frame.engine_never": "The engine has not judged anything yet.",
-    "frame.desk_unknown": "Whether alerts are in order is unknown: their state cannot be read.",
-    # ---- levels and states ----
-    "level.red": "Red",
-    "level.turning": "Turning red",
-    "level.amber": "Amber",
-    "level.green": "Green",
-    "level.unknown": "Unknown",
-    "level.recovered": "Recovered",
-    "value.green": "green",
-    "value.turning": "turning red",
-    "value.pending": "pending",
-    "value.red": "red",
-    "value.recovering": "recovering",
-    "state.open": "Open",
-    "state.acknowledged": "Acknowledged",
-    "state.recovered": "Recovered",
-    "state.all": "All",
-    # ---- the inbox ----
-    "inbox.title": "Alerts",
-    "inbox.tabs": "Which episodes",
-    "inbox.words": "Search in titles and places",
-    "inbox.search": "Search",
-    "inbox.clear": "Clear the search",
-    "inbox.actor": "Your name, for what you do here",
-    "inbox.remember": "Remember it",
-    "inbox.remembered": "What you do here is noted as done by {actor}.",
-    "inbox.acknowledge": "Acknowledge",
-    "inbox.acknowledge_this": "Acknowledge {title}, {place}",
-    "inbox.limit": "limit {limit}",
-    "inbox.since": "for {span}, since {time}",
-    "inbox.closed": "recovered {span} ago, {time}",
-    "inbox.lasted": "lasted {span}",
-    "inbox.acknowledged": "Acknowledged by {actor} {span} ago",
-    "inbox.told": ("{n} told", "{n} told"),
-    "inbox.waiting": ("{n} not told yet", "{n} not told yet"),
-    "inbox.undeliverable": ("{n} undeliverable", "{n} undeliverable"),
-    "inbox.nobody": "nobody told",
-    "inbox.unstable": "unstable",
-    "inbox.stale": "stale data",
-    "inbox.snoozed": "snoozed until {time}",
-    "inbox.silenced": "silenced until {time}",
-    "inbox.silenced_for_ever": "silenced without end",
-    "inbox.pages": "Pages of the list",
-    "inbox.range": "{first:,} to {last:,} of {total:,}",
-    "inbox.newer": "Previous 50",
-    "inbox.older": "Next 50",
-    "inbox.no_match": "No episode here has all of these words: {words}.",
-    "inbox.none.open": "Nothing is open.",
-    "inbox.none.open_but": (
-        "Nothing is open; {n:,} acknowledged episode still hurts.",
-        "Nothing is open; {n:,} acknowledged episodes still hurt.",
-    ),
-    "inbox.none.acknowledged": "Nobody has acknowledged anything that still hurts.",
-    "inbox.none.recovered": "No episode has recovered yet.",
-    "inbox.none.all": "There has been no episode yet.",
-    "inbox.judged": ("{n:,} KPI is judged", "{n:,} KPIs are judged"),
-    "inbox.judged_unknown": ", {n:,} of them unknown",
-    "inbox.judged_red": ", {n:,} of them red",
-    "inbox.judged_see": "; see ",
-    "inbox.the_wall": "the wall",
-    "inbox.not_judged": "But nothing has been judged yet, so this says nothing.",
-    "inbox.judged_stale": "But the engine has stopped: nobody knows what is red now.",
-    # ---- one episode ----
-    "episode.title": "{title}, {place}",
-    "episode.back": "Back to the list",
-    "episode.since": "Since",
-    "episode.ended": "Recovered",
-    "episode.customers": "Customers",
-    "episode.no_customers": "nobody beyond what the green limit allows",
-    "episode.sample": "Sample",
-    "episode.rows": ("{n:,} row", "{n:,} rows"),
-    "episode.evidence": "Evidence",
-    "episode.evidence_says": "{share} that the true value lies beyond the limit",
-    "episode.window": "Window",
-    "episode.window_says": "{first} to {last}",
-    "episode.pain": "Pain",
-    "episode.pain_says": "{pain} now, {worst} at its worst",
-    "episode.state": "State",
-    "episode.version": "Opened with",
-    "episode.version_says": "board {version:,}",
-    "episode.handled": "Handled",
-    "episode.handled_says": "acknowledged by {actor}, {time}",
-    "episode.handled_not": "nobody has acknowledged it",
-    "episode.drivers": "What it is associated with",
-    "episode.remedies": "What would help",
-    "episode.act": "What you can do",
-    "episode.told": "Who was told, and who was not",
-    "episode.told_nobody": "Nobody is told of it so far: no route has taken it.",
-    "episode.happened": "What happened",
-    "episode.happened_nothing": "Nothing is on record yet.",
-    "episode.over": "It has recovered: there is nothing to acknowledge.",
-    # ---- forms ----
-    "form.actor": "Your name",
-    "form.reason": "Reason",
-    "form.reason_optional": "Reason (may be left out)",
-    "form.hours": "Hours",
-    "form.acknowledge": "Acknowledge",
-    "form.acknowledge_says": "You look after it. Whoever would be told next if nobody did is not told.",
-    "form.reopen": "Take the acknowledgement back",
-    "form.reopen_says": "It is open again, and whoever is told of open episodes is told.",
-    "form.snooze": "Snooze",
-    "form.snooze_says": "Nobody is reminded of this episode for a time. If it still hurts then, they are.",
-    "form.snooze_length": "For how long",
-    "form.snooze_hours": ("{n} hour", "{n} hours"),
-    "form.snooze_tomorrow": "until {time}",
-    "form.snooze_other": "Or another number of hours, which then counts",
-    "form.silence": "Silence",
-    "form.silence_says": "Nobody is told anything of this KPI at this place for a time, not even of a new episode.",
-    "form.no_name": "Say who you are: nothing was done, because the name is missing.",
-    "form.no_reason": "Say why: nothing was silenced, because the reason is missing.",
-    "form.no_hours": "Say for how many hours, as a number above 0 and at most {most:,}: nothing was done.",
-    "form.no_verb": "Nothing was done: the form asked for something that is not known here.",
-    "form.foreign": "Nothing was done: this form was not sent from Painpoint's own pages. Open the page and try again.",
-    "form.strange_host": "Nothing was done: Painpoint is not known by this name. Name it in [web] public_url, or use its address.",
-    "form.large": "Nothing was done: a form may have at most 16 kB.",
-    "form.slow": "Nothing was done: the form did not come within {seconds:.0f} s.",
-    "form.strange": "Nothing was done: this is no form that a page sends.",
-    # ---- the timeline ----
-    "line.value": "{before} → {after}",
-    "line.health": "Data: {before} → {after}",
-    "line.handling": "{before} → {after}",
-    "line.by": " by {actor}",
-    "line.notice": "{kind} noted for {recipient} (route {route})",
-    "line.held": "{kind} not sent to {recipient} yet because: {reason}",
-    "line.dropped": "{kind} not sent to {recipient} because: {reason}",
-    "line.told": "{kind} told to {recipient}",
-    "line.letter": "Mail to {recipient} written: {subject}",
-    "line.accepted": "Mail to {recipient} accepted",
-    "line.put_off": "Mail to {recipient} put off",
-    "line.refused": "Mail to {recipient} refused",
-    "line.failed": "Mail to {recipient} did not get through",
-    "line.given_up": "Mail to {recipient} given up; it stands among the dead letters",
-    "line.read": "read it",
-    "kind.opened": "Opening",
-    "kind.worsened": "Worsening",
-    "kind.reminder": "Reminder",
-    "kind.escalated": "Escalation",
-    "kind.unstable": "Instability",
-    "kind.recovered": "Recovery",
-    "kind.corrected": "Correction",
-    "kind.withdrawn": "Withdrawal",
-    "kind.undelivered": "Undelivered mail",
-    # ---- why did I (not) get a mail ----
-    "why.told": "{kind}: told {time}.",
-    "why.written": "{kind}: the mail is written and waits to be sent.",
-    "why.written_tried": "{kind}: the mail is written; the last try was answered: {said}. Another one follows.",
-    "why.waiting": "{kind}: not sent yet.",
-    "why.waiting_held": "{kind}: not sent yet because: {reason}; not before {time}.",
-    "why.undeliverable": "{kind}: could not be delivered.",
-    "why.undeliverable_said": "{kind}: could not be delivered: {said}.",
-    "why.dropped": "{kind}: not sent.",
-    "why.dropped_held": "{kind}: not sent because: {reason}.",
-    "why.status.told": "Told",
-    "why.status.written": "On its way",
-    "why.status.waiting": "Waits",
-    "why.status.undeliverable": "Undeliverable",
-    "why.status.dropped": "Not told",
-    # ---- dead letters ----
-    "letters.title": "Dead letters",
-    "letters.says": "Mails that were given up. Each can be sent again, once what was wrong is mended.",
-    "letters.none": "No mail is given up.",
-    "letters.to": "To {recipient}",
-    "letters.said": "Last answer: {said}",
-    "letters.said_nothing": "Nothing was answered.",
-    "letters.tries": ("{n} try", "{n} tries"),
-    "letters.given_up": "given up {span} ago, {time}",
-    "letters.written": "written {time}",
-    "letters.again": "Send again",
-    "letters.again_this": "Send again to {recipient}: {subject}",
-    "letters.of": "Tells of ",
-    "letters.episode": "episode {number}",
-    "letter.title": "Mail: {subject}",
-    "letter.says": "The text part of the mail. Links that are the recipient's own right are left out here.",
-    "letter.hidden": "(a link for the recipient alone)",
-    "letter.back": "All dead letters",
-    # ---- silences ----
-    "silences.title": "Silences",
-    "silences.says": "What is not told of for a time: silences made here, and maintenance windows of the settings.",
-    "silences.none": "Nothing is silenced, and no maintenance is planned.",
-    "silences.active": "Active",
-    "silences.coming": "Coming",
-    "silences.by": "by {actor}",
-    "silences.until": "until {time}, {span} left",
-    "silences.for_ever": "without end",
-    "silences.from": "from {first} until {last}",
-    "silences.fixed": "It is made in the settings, and changed there.",
-    "silences.end": "End it now",
-    "silences.end_this": "End now: {text}",
-    "silences.add": "Add a silence",
-    "silences.add_says": "It takes what matches all that is filled in. Nobody is told of it until the silence ends; "
-    "what is still red then is told.",
-    "silences.kpi": "KPI",
-    "silences.any_kpi": "Any KPI",
-    "silences.where": "Where: a dimension (like partner, country, family or source) and its value",
-    "silences.dimension": "Dimension {n}",
-    "silences.value": "Value {n}",
-    "silences.button": "Silence",
-    "silences.all": "Choose a KPI or a place: a silence of everything would hide every red. Nothing was silenced.",
-    "silences.half": "Fill in both the dimension and its value, or neither: nothing was silenced.",
-    "silences.twice": "A dimension can be filled in once only, but {dimension} is there twice: nothing was silenced.",
-    # ---- links in mails ----
-    "mailed.acknowledge": "Acknowledge",
-    "mailed.acknowledge_says": "Pressing the button acknowledges this as {recipient}: you look after it.",
-    "mailed.snooze": ("Snooze for {n} hour", "Snooze for {n} hours"),
-    "mailed.snooze_says": "Pressing the button stops reminders of this for a time, as {recipient}.",
-    "mailed.nothing_yet": "Nothing has been done yet.",
-    "mailed.done": "Done",
-    "mailed.see": "See the episode",
-    "mailed.see_all": "See all alerts",
-    "mailed.used": "This link was used already",
-    "mailed.used_says": "It was used {time}, {span} ago. Each link works once.",
-    "mailed.expired": "This link no longer works",
-    "mailed.invalid": "This link does not work",
-    "mailed.invalid_hint": "Copy the whole address from the mail, or do it on the page of the alerts.",
-    "mailed.other": "This link is for something else: open it as it stands in the mail.",
-    "mailed.unsubscribe": "Stop all mail",
-    "mailed.unsubscribe_says": "Pressing the button stops all mail of {network} to {recipient}, also of reds.",
-    "mailed.unsubscribe_button": "Stop all mail to me",
-    "mailed.unsubscribed": "No more mail is sent to {recipient}.",
-    "preferences.title": "What you are told",
-    "preferences.says": "For {recipient}. What is left empty is as the settings of {network} say.",
-    "preferences.language": "Language of your mails",
-    "preferences.as_set": "As the settings say",
-    "preferences.timezone": "Your time zone",
-    "preferences.timezone_hint": "Like Europe/Berlin; quiet hours and times in mails are of this zone.",
-    "preferences.quiet": "Quiet hours: mails wait until they end",
-    "preferences.quiet_from": "From",
-    "preferences.quiet_to": "Until",
-    "preferences.pain": "Only pain above",
-    "preferences.pain_hint": "A number of customers: what hurts fewer is not mailed to you.",
-    "preferences.stopped": "Stop all mail to me, also of reds",
-    "preferences.save": "Save",
-    "preferences.bad_zone": "{zone} is no time zone; choose one like Europe/Berlin. Nothing was saved.",
-    "preferences.bad_quiet": "Fill in both ends of the quiet hours, or neither, and not the same time twice. Nothing was saved.",
-    "preferences.bad_pain": "{pain} is no number of customers; nothing was saved.",
-    # ---- what went wrong ----
-    "wrong.missing": "Nothing is here",
-    "wrong.missing_says": "This address leads nowhere: {path}",
-    "wrong.refused": "That cannot be done",
-    "wrong.desk": "The alerts cannot be read",
-    "wrong.desk_says": "Their store did not answer, so nothing can be said of them and nothing was changed as far as is known. "
-    "The wall goes on without it; try again in a moment.",
-}
+
+def tongue() -> str:
+    """Give the language that is spoken here: a key of LANGUAGES."""
+    return _tongue.get()
+
+
+def locale() -> Locale:
+    """Give how numbers and days are written here."""
+    return _LOCALES[tongue()]
+
+
+@contextmanager
+def spoken(language: str) -> Iterator[None]:
+    """Speak a language within; one that is not there is English."""
+    before = _tongue.set(language if language in LANGUAGES else USUAL)
+    try:
+        yield
+    finally:
+        _tongue.reset(before)
+
+
+@cache
+def sentences(language: str) -> Mapping[str, str | tuple[str, ...]]:
+    """Read all sentences of a language; those for one and for several are tuples."""
+    found: dict[str, str | tuple[str, ...]] = {}
+    for path in sorted((_FOLDER / language).glob("*.po")):
+        with path.open("rb") as file:
+            for message in read_po(file, locale=language):
+                if message.id:
+                    key = message.id if isinstance(message.id, str) else message.id[0]
+                    said = message.string or ""
+                    found[key] = said if isinstance(said, str) else tuple(said)
+    return found
 
 
 def say(key: str, /, **values: Any) -> str:
-    """Give a sentence with its {placeholders} filled in; what counts something says so by `n`."""
-    text = ENGLISH[key]
+    """Give a sentence with its {placeholders} filled in; what counts something says so by `n`, written {n:,}."""
+    text = _text(key)
     if isinstance(text, tuple):
-        text = text[0 if values["n"] == 1 else 1]
-    return text.format(**values)
+        text = text[0 if locale().plural_form(values["n"]) == "one" else 1]
+    return _WRITTEN.vformat(text, (), values)
 
 
 def word(group: str, key: str) -> str:
     """Give the word for one of a group's names ("level", "red"); a name nobody has worded yet is spelled out."""
-    text = ENGLISH.get(f"{group}.{key}")
+    text = sentences(tongue()).get(f"{group}.{key}") or sentences(USUAL).get(f"{group}.{key}")
     return text if isinstance(text, str) else key.replace("_", " ")
+
+
+def _text(key: str) -> str | tuple[str, ...]:
+    return sentences(tongue()).get(key) or sentences(USUAL)[key]
+
+
+class _Written(Formatter):
+    """Fills sentences in; numbers that ask for separators get those of the language."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec == "," and isinstance(value, (int, float)):
+            return str(format_decimal(value, "#,##0.###", locale()))
+        return str(super().format_field(value, format_spec))
+
+
+_WRITTEN = _Written()

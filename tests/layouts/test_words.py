@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from layouts.words import ENGLISH, say, word
+from layouts.words import say, sentences, word
+
+ENGLISH = sentences("en")
 
 LAYOUTS = Path(__file__).parents[2] / "layouts"
 SOURCE = "\n".join(file.read_text(encoding="utf-8") for file in LAYOUTS.glob("*.py") if file.name != "words.py")
