@@ -18,7 +18,8 @@ run: setup
 
 test: setup
 	sh tests/chromium.sh
-	$(PY) -m pytest
+	sh tests/axe.sh
+	$(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 check: setup
 	$(PY) -m ruff check .

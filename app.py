@@ -220,7 +220,9 @@ def run(
 def serve(settings: Settings, port: int) -> int:
     """Run the whole product in this process until SIGTERM or SIGINT."""
     from data.inbox import Inbox  # noqa: PLC0415  # the other commands start a second faster without the web
+    from data.inquiry import Inquiry  # noqa: PLC0415
     from data.schedule import Engine  # noqa: PLC0415
+    from data.screens import ScreenStore  # noqa: PLC0415
     from layouts.desk import RefusedError  # noqa: PLC0415
     from layouts.feed import BoardFeed  # noqa: PLC0415
     from layouts.web import Server, build_app  # noqa: PLC0415
@@ -237,6 +239,7 @@ def serve(settings: Settings, port: int) -> int:
     engine = Engine(session, feed.publish, feed.beat, office.recorder.record)
     service = Service(session, lambda _: engine.wake())
     inbox = Inbox(session, engine.wake)
+    inquiry = Inquiry(session, engine.wake)
     if (settings.path.absolute().parent / "systems").is_dir():
         _play_demo(settings.path.absolute().parent, engine)
     web = build_app(
@@ -246,6 +249,10 @@ def serve(settings: Settings, port: int) -> int:
         clock=clock,
         door=inbox,
         desk=office.desk(RefusedError),
+        inquiry=inquiry,
+        screens=ScreenStore(session.store.engine),
+        walls=settings.walls,
+        boards=lambda version: stored.document if (stored := session.store.board(version)) else None,
     )
     server = Server(web, host=settings.web_host, port=port, log_level="warning")
     service.start()
@@ -262,6 +269,7 @@ def serve(settings: Settings, port: int) -> int:
         inbox.close()
         engine.stop()
         office.stop()
+        inquiry.close()
         session.close()
     return DONE if server.started else FAILED
 

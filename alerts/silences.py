@@ -15,6 +15,7 @@ from alerts.gate import Preference
 from alerts.tables import PREFERENCES, SILENCES
 from analytics.kpi import Level
 from analytics.routing import Hours, Match, Recipient, Silence
+from analytics.speech.language import SPOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-LANGUAGES = ("en", "de")
 _HOURS = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
 
 
@@ -67,7 +67,7 @@ def known_zone(name: str) -> bool:
 def known_language(name: str) -> bool:
     """Tell whether there are texts in a language, whatever the country it is spoken in."""
     try:
-        return Locale.parse(name, sep="-").language in LANGUAGES
+        return Locale.parse(name, sep="-").language in SPOKEN
     except (ValueError, UnknownLocaleError):
         return False
 

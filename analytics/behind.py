@@ -129,7 +129,7 @@ class _Question:
         many = self.kpi.measure.shape == "count" or any(r.n > MOST_ROWS for r in readings)
         times = scan_times(self.moment, self.kpi.window_days, self.zone, self.view.watermarks())
         if before:
-            times |= self._lay_before()
+            times |= lay_before(self.view, self.kpi, self.moment, self.zone)
         frame = self.view.ask(
             ("behind", scan, self.sources, many),
             lambda sight: suspects(scan, table, self.sources, sight, many=many),
@@ -140,20 +140,21 @@ class _Question:
             lay_windows(self.view, [self.kpi], self.moment, self.zone)
         return frame
 
-    def _lay_before(self) -> dict[str, datetime | None]:
-        """Lay the windows before beside the facts; give the network's own."""
-        days = self.kpi.window_days or 0
-        both = 2 * days - round(self.kpi.matures_days)
-        spans = {}
-        for name in ("", *self.view.zones()):
-            local = ZoneInfo(name) if name else self.zone
-            start, end = window(self.moment, both, local)[0], window(self.moment, days, local)[0]
-            spans[name] = stored({"from": start, "to": end})
-        columns = windows_table(days).schema()
-        rows = [(name, *span.values()) for name, span in spans.items()]
-        frame = pd.DataFrame(rows, columns=list(columns)).astype({ZONE: "str"})
-        self.view.put(windows_table(days).get_name(), frame, {name: str(type_) for name, type_ in columns.items()})
-        return spans[""]
+
+def lay_before(view: View, kpi: Kpi, moment: datetime, zone: ZoneInfo) -> dict[str, datetime | None]:
+    """Lay the windows before beside the facts, in the place of the KPI's own; give the network's own, as `scan_times` has it."""
+    days = kpi.window_days or 0
+    both = 2 * days - round(kpi.matures_days)
+    spans = {}
+    for name in ("", *view.zones()):
+        local = ZoneInfo(name) if name else zone
+        start, end = window(moment, both, local)[0], window(moment, days, local)[0]
+        spans[name] = stored({"from": start, "to": end})
+    columns = windows_table(days).schema()
+    rows = [(name, *span.values()) for name, span in spans.items()]
+    frame = pd.DataFrame(rows, columns=list(columns)).astype({ZONE: "str"})
+    view.put(windows_table(days).get_name(), frame, {name: str(type_) for name, type_ in columns.items()})
+    return spans[""]
 
 
 def _batches(frame: pd.DataFrame) -> pd.DataFrame:

@@ -15,14 +15,15 @@ import numpy as np
 from analytics.figures import q_of
 from analytics.history import is_state, last_days, shared, sums_of
 from analytics.kpi import SMALL
-from analytics.measure import edges
+from analytics.measure import Scan, edges, groupings
 from analytics.opening import public_holidays
 from analytics.statistics.change import HELD_OUT, Latest, latest_counts, latest_means, latest_shares
+from analytics.statistics.course import course_of_counts, course_of_means, course_of_shares
 from analytics.statistics.season import calendar
-from analytics.statistics.signals import in_words
+from analytics.statistics.signals import in_words, variation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date, datetime
     from zoneinfo import ZoneInfo
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from analytics.judge import FeedRule, View
     from analytics.kpi import Bound, Kpi, Reading, Slice
     from analytics.master import Master
+    from analytics.statistics.course import Course
     from analytics.statistics.season import Calendar
     from analytics.statistics.signals import Better
 
@@ -93,16 +95,29 @@ def _read(
     """Chart the series of one KPI together; the last day is left out, for it is not over."""
     over = days[:-1]
     season = calendar(over, np.array([_holidays(reading, over, master) for reading, _ in series]))
-    latest = _latest(kpi, series, len(over), season)
+    latest: Latest | None = _by_shape(kpi, series, len(over), season, LATEST)
     if latest is None:
         return [None] * len(series)
     return [_chart(kpi, reading, _only(latest, i), over) for i, (reading, _) in enumerate(series)]
 
 
-def _latest(
-    kpi: Kpi, series: Sequence[tuple[Reading, list[dict[str, Any]]]], over: int, season: Calendar
-) -> Latest | None:
-    """Give the last points of the chart that fits the KPI's shape; None where none does."""
+@dataclass(frozen=True)
+class Ways:
+    """How series are charted: shares and counts by (events, sizes, calendar), means by (values, calendar)."""
+
+    shares: Callable[..., Any]
+    counts: Callable[..., Any]
+    means: Callable[..., Any]
+
+
+LATEST = Ways(latest_shares, latest_counts, latest_means)
+COURSE = Ways(course_of_shares, course_of_counts, course_of_means)
+
+
+def _by_shape(
+    kpi: Kpi, series: Sequence[tuple[Reading, list[dict[str, Any]]]], over: int, season: Calendar, ways: Ways
+) -> Any:
+    """Chart series in the way that fits the KPI's shape; None where none does."""
 
     def column(*names: str) -> Any:
         """Take one aggregate of all series, or another one of each."""
@@ -112,20 +127,77 @@ def _latest(
 
     shape, window = kpi.measure.shape, kpi.window_days
     if shape == "share":
-        return latest_shares(column("num"), column("n"), season, window=window)
+        return ways.shares(column("num"), column("n"), season, window=window)
     if shape == "count":
-        return latest_counts(column("num"), 1.0, season, window=window)
+        return ways.counts(column("num"), 1.0, season, window=window)
     if shape == "quantile" and kpi.better != "between":
         side, bounds = "over" if kpi.better == "lower" else "under", edges(kpi)
         beyond = column(*(f"{side}{bounds.index(_one_bound(reading.limits.green))}" for reading, _ in series))
-        return latest_shares(beyond, column("n"), season, window=window)
+        return ways.shares(beyond, column("n"), season, window=window)
     if shape == "sum":
-        return latest_means(column("num"), season, window=window)
+        return ways.means(column("num"), season, window=window)
     if shape in ("mean", "ratio"):
         below = column("n" if shape == "mean" else "den")
         daily = np.divide(column("num"), below, out=np.full(below.shape, np.nan), where=below > 0)
-        return latest_means(daily, season, window=window)
+        return ways.means(daily, season, window=window)
     return None
+
+
+def course(
+    view: View, kpi: Kpi, feeds: Sequence[FeedRule], reading: Reading, moment: datetime, zone: ZoneInfo
+) -> dict[str, Any] | None:
+    """Give a reading's whole chart as JSON, by the rules that judge its last point; None where it has no daily figures.
+
+    {"kind", "of" (what is charted, if it is not the KPI's own figure), "limits": {"green", "red"} (of one day, None where there is
+    none), "points": [{"day", "value", "n", "centre", "low", "high", "signal", "improving"}]}; means are freed of the season, as
+    they are judged.
+    """
+    if is_state(kpi) or kpi.window_days is None or SMALL in dict(reading.slice).values():
+        return None
+    kpi = replace(kpi, agreed=view.master.agreed(kpi))
+    days = last_days(moment, zone, BASELINE + HELD_OUT)
+    by = tuple(name for name, _ in reading.slice)
+    scan = Scan(kpi.fact, kpi.day, 1, (next(each for each in groupings(kpi) if set(each) == set(by)),), (kpi,))
+    sources = tuple(f.name for f in feeds if f.fact == kpi.fact)
+    wanted: Wanted = defaultdict(list, {(kpi.key, frozenset(by)): [reading.slice]})
+    series = [(reading, sums) for *_, sums in sums_of(view, scan, wanted, sources, days, zone, ripe=False, beyond=True)]
+    if not series:
+        return None
+    over = days[:-1]
+    season = calendar(over, np.array([_holidays(reading, over, view.master)]))
+    found: Course | None = _by_shape(kpi, series, len(over), season, COURSE)
+    return None if found is None else _drawn(kpi, reading, found, series[0][1], over)
+
+
+def _drawn(
+    kpi: Kpi, reading: Reading, found: Course, sums: Sequence[Mapping[str, Any]], days: Sequence[date]
+) -> dict[str, Any]:
+    aim, better = _aim(kpi, reading)
+    told = variation(found.side, better, value=found.value, centre=found.centre, band=aim)
+    points = [
+        {
+            "day": day.isoformat(),
+            "value": _plain(found.value[i]),
+            "n": int(np.nan_to_num(sums[i].get("den" if kpi.measure.shape == "ratio" else "n", 0.0))),
+            "centre": _plain(found.centre[i]),
+            "low": _plain(found.lower[i]),
+            "high": _plain(found.upper[i]),
+            "signal": in_words(int(found.signals[i])) or None,
+            "improving": None if found.side[i] == 0 else bool(told[i] == "improving"),
+        }
+        for i, day in enumerate(days)
+    ]
+    of = "rows beyond the green limit" if kpi.measure.shape == "quantile" else None
+    return {"kind": found.kind, "of": of, "limits": _limits(kpi, reading), "points": points}
+
+
+def _limits(kpi: Kpi, reading: Reading) -> dict[str, Any]:
+    """Give the limits that a charted day has to meet: counts and sums of a day those of the window by its days."""
+    green, _ = _aim(kpi, reading)
+    if kpi.measure.shape == "quantile":
+        return {"green": green, "red": None}
+    red, _ = _aim(kpi, replace(reading, limits=replace(reading.limits, green=reading.limits.red)))
+    return {"green": green, "red": red}
 
 
 def _one_bound(bound: Bound) -> float:

@@ -12,7 +12,7 @@ from analytics.behind import behind
 from analytics.driven import has_before, mix_rate, told
 from analytics.integrity import why
 from analytics.kpi import SMALL, Health, Level
-from analytics.measure import ZONE
+from analytics.measure import ZONE, among, slice_text
 from analytics.named import NAMED
 from analytics.rows_behind import behind_number
 from analytics.verdict import limits_for
@@ -51,22 +51,29 @@ _WORDS = {
 
 
 def explanation(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime) -> dict[str, Any]:
-    """Give what `explain` adds to a reading; `rows` are at most 1,000 of the `rows_total` that it counts.
-
-    `drivers` are looked for whatever the level, as long as it is not green; `mix_rate` splits the change since the window before,
-    `change` is what the control chart of its days says, `survival` how long its rows wait, where they do.
-    """
+    """Give what `explain` adds to a reading; `rows` are at most 1,000 of the `rows_total` that it counts."""
     slices = _slices(judge, view, kpi, reading, moment)
     rows, total = _rows(judge, view, kpi, slices, tuple(name for name, _ in reading.slice), moment)
-    _, origin = limits_for(kpi, reading.slice, view.master)
     change = judge.charts.charted(view, [kpi], judge.feeds, [reading], moment, judge.zone)
     return {
         "change": change[reading.kpi, reading.slice],
-        "survival": survival(judge, view, kpi, reading, moment),
-        "formula": formula(kpi),
         "rows": rows,
         "rows_total": total,
-        "limits_from": origin,
+    } | reasons(judge, view, kpi, reading, moment, slices)
+
+
+def reasons(
+    judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime, slices: Sequence[Slice]
+) -> dict[str, Any]:
+    """Give why a reading has its level, without its rows; `slices` are those it is made of.
+
+    `drivers` are looked for whatever the level, as long as it is not green; `mix_rate` splits the change since the window before,
+    `survival` says how long its rows wait, where they do.
+    """
+    return {
+        "survival": survival(judge, view, kpi, reading, moment),
+        "formula": formula(kpi),
+        "limits_from": limits_for(kpi, reading.slice, view.master)[1],
         "health_reason": reading.reason
         if reading.health.value != "ok"
         else "the data is fresh and the sample large enough",
@@ -137,16 +144,18 @@ def _slices(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: dateti
 def _rows(
     judge: Judge, view: View, kpi: Kpi, slices: Sequence[Slice], by: tuple[str, ...], moment: datetime
 ) -> tuple[list[dict[str, Any]], int]:
-    question = behind_number(judge, view, kpi, by, slices, moment)
+    question = behind_number(judge, view, kpi, moment)
     pack = question.pack
 
     def build(sight: Sight) -> ir.Table:
         rows = question.build(sight)
+        rows = rows.filter(among(rows, by, sight)) if by else rows
         counted = rows.mutate(rows_total=ibis._.count().over())
         telling = [counted[pack.first].desc(nulls_first=False)] if pack else []
         return counted.order_by(*telling, "key").limit(MOST_ROWS)
 
-    found = view.ask(("rows", question.key), build, question.times, question.texts)
+    texts = [slice_text(by, each) for each in slices] if by else []
+    found = view.ask(("rows", question.key, by), build, question.times, texts)
     total = int(found["rows_total"].iloc[0]) if len(found) else 0
     records = found.drop(columns="rows_total").to_dict(orient="records")
     records = [_told(pack, record, judge.timezone) for record in records]

@@ -85,10 +85,10 @@ def _level(
     known = _reds(reading, kpi, told, points, today, of)
     if sum(known) >= needed or len(known) == 1:
         return Level.RED, reading.reason
-    days = "day" if sum(known) == 1 else f"{sum(known)} days"
+    days = "one day" if sum(known) == 1 else f"{sum(known)} days"
     return (
         Level.AMBER,
-        f"{said} is beyond the red limit of {red}, so far for one {days}: red from {needed} of {of} days on.",
+        f"{said} is beyond the red limit of {red}, so far for {days}: red from {needed} of {of} days on.",
     )
 
 

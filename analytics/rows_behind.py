@@ -9,7 +9,7 @@ from analytics.facts import FACTS
 from analytics.history import lay_windows, scan_times
 from analytics.integrity import pack_of
 from analytics.kpi import SMALL, Health
-from analytics.measure import ZONE, Scan, among, columns_of, counting, rows_of, slice_text, test
+from analytics.measure import ZONE, Scan, columns_of, counting, rows_of, test
 from analytics.named import NAMED
 
 if TYPE_CHECKING:
@@ -34,20 +34,17 @@ class Question:
     key: Any
     build: Callable[[Sight], ir.Table]
     times: Mapping[str, datetime | None]
-    texts: Sequence[str]
     pack: Pack | None
 
 
-def behind_number(
-    judge: Judge, view: View, kpi: Kpi, by: tuple[str, ...], slices: Sequence[Slice], moment: datetime
-) -> Question:
-    """Ask for the rows of a KPI in slices of one grouping: the reading's own, or those that were pooled into it.
+def behind_number(judge: Judge, view: View, kpi: Kpi, moment: datetime) -> Question:
+    """Ask for the rows of a KPI, wherever they belong: those of a slice are those among them with its values.
 
-    Columns: `key`, where the row belongs, what the KPI looks at, what an evidence pack shows, and, but for named measures,
-    `counts_as` (of ratios also `out_of`). They come sorted by key.
+    One expression for all slices is compiled once. Columns: `key`, where the row belongs, what the KPI looks at, what an
+    evidence pack shows, and, but for named measures, `counts_as` (of ratios also `out_of`).
     """
     sources = tuple(rule.name for rule in judge.feeds if rule.fact == kpi.fact)
-    scan = Scan(kpi.fact, kpi.day, kpi.window_days, (by,), (kpi,))
+    scan = Scan(kpi.fact, kpi.day, kpi.window_days, ((),), (kpi,))
     lay_windows(view, [kpi], moment, judge.zone)
     pack = pack_of(kpi)
     further = frozenset(pack.columns if pack else ())
@@ -59,14 +56,12 @@ def behind_number(
             columns = [name for name in rows.columns if name != "key"]
         else:
             rows, columns = _counted(scan, kpi, table, sources, sight)
-        rows = rows.filter(among(rows, by, sight)) if by else rows
         if table is not None and pack is not None:
             rows, columns = _with_evidence(rows, columns, pack, table)
-        return rows.select("key", *columns).order_by("key")
+        return rows.select("key", *columns)
 
     times = scan_times(moment, kpi.window_days, judge.zone, view.watermarks())
-    texts = [slice_text(by, each) for each in slices] if by else []
-    return Question(("all rows", scan, sources), build, times, texts, pack)
+    return Question(("all rows", scan, sources), build, times, pack)
 
 
 def _counted(scan: Scan, kpi: Kpi, table: ir.Table, sources: Sequence[str], sight: Sight) -> tuple[ir.Table, list[str]]:

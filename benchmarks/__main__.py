@@ -7,7 +7,7 @@ import importlib
 import tempfile
 from pathlib import Path
 
-ALL = ("loading", "judging", "latency", "drivers", "backtest", "network", "alerts")
+ALL = ("loading", "judging", "latency", "drivers", "backtest", "network", "alerts", "drilldown", "wall")
 
 
 def main() -> None:

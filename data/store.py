@@ -47,7 +47,7 @@ BOARDS = Table(
     Column("body", LargeBinary, nullable=False),
     Index("boards_live", "live", "version"),
 )
-HEAD = "0002"
+HEAD = "0003"
 KEEP_VERSIONS = 500
 KEEP_HOURLY = timedelta(days=30)
 _TRIES = 5

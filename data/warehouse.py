@@ -35,7 +35,7 @@ from analytics.fold import (
     told_when,
 )
 from analytics.master import TABLES, Master
-from analytics.measure import ZONE
+from analytics.measure import SEPARATOR, ZONE
 from analytics.moments import Template, compile_template
 from analytics.opening import calendar
 
@@ -87,6 +87,8 @@ _CURRENT = "current AS (SELECT unnest($sources::VARCHAR[]) AS source, unnest($nu
 """The generations that count, as a table to join the books and logs with."""
 CALENDAR_BACK = timedelta(days=800)
 """How long before the moment opening hours are worked out: further back nothing is judged."""
+_ANY_BATCH = 4_611_686_018_427_387_903
+"""Stands for a batch in compiled expressions, so that they serve every batch; no warehouse ever has so many."""
 KEPT = 1_000_000
 """A fact of up to so many rows is worked out once per judgement, a larger one in every scan: it would fill the memory."""
 _FRAMES = {"string": "str", "float64": "float64", "timestamp(6)": "datetime64[us]", "int64": "Int64", "date": "object"}
@@ -123,6 +125,8 @@ class Warehouse:
         self._writing = threading.RLock()
         self.turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
         """A lock per source: loads of one source take turns, whoever asks for them."""
+        self.retiring: Callable[[Reader], bool] | None = None
+        """Is offered every view that has done its work: whoever takes it (True) has what was laid in it, and closes it."""
         self._templates: dict[Any, Template] = {}
         self._opening: tuple[Any, Mapping[str, pd.DataFrame], pd.DataFrame] | None = None
         self._prepare()
@@ -180,13 +184,22 @@ class Warehouse:
 
         `timezone` is the network's.
         """
+        view = self.open_reader(sources, now, batch, timezone)
+        try:
+            yield view
+        except BaseException:
+            view.close()
+            raise
+        if self.retiring is None or not self.retiring(view):
+            view.close()
+
+    def open_reader(
+        self, sources: Sequence[str], now: datetime, batch: int | None = None, timezone: str = "UTC"
+    ) -> Reader:
+        """Give a view as `reader` does, to be closed by whoever asked for it."""
         con = self._connection.cursor()
         con.execute("BEGIN")
-        try:
-            yield Reader(self, con, sources, now, batch, timezone)
-        finally:
-            con.execute("ROLLBACK")
-            con.close()
+        return Reader(self, con, sources, now, batch, timezone)
 
     def plan(self, con: duckdb.DuckDBPyConnection, fact: str, active: Sequence[Generation]) -> FoldPlan:
         """Describe how the fact is folded from the given generations."""
@@ -297,6 +310,7 @@ class Reader:
         self._timezone = timezone
         self._warehouse = warehouse
         self._now = naive(now)
+        self.moment = now
         newest = con.execute("SELECT max(batch) FROM batches").fetchone()
         self.newest_batch = (newest[0] or 0) if newest else 0
         self.batch = self.newest_batch if batch is None else min(batch, self.newest_batch)
@@ -305,13 +319,19 @@ class Reader:
         self._as_loaded = self._is_as_loaded()
         self._tables: dict[str, ir.Table] = {}
 
+    def close(self) -> None:
+        """End the view; what was laid in it is gone."""
+        self.con.execute("ROLLBACK")
+        self.con.close()
+
     def _is_as_loaded(self) -> bool:
-        """Tell whether nothing was loaded that the moment must not see, so that the stored facts serve as they are."""
-        if self.batch < self.newest_batch or {(g.source, g.number) for g in self.active} != self._warehouse.folded(
-            self.con
-        ):
+        """Tell whether the moment sees all that was loaded up to the batch, so that the stored facts serve.
+
+        Of an earlier batch they do but for the keys that later batches told of.
+        """
+        if {(g.source, g.number) for g in self.active} != self._warehouse.folded(self.con):
             return False
-        row = self.con.execute("SELECT max(newest_known) FROM batches").fetchone()
+        row = self.con.execute("SELECT max(newest_known) FROM batches WHERE batch <= ?", [self.batch]).fetchone()
         return row is None or row[0] is None or row[0] <= self._now
 
     def fact(self, name: str, columns: frozenset[str] = frozenset()) -> ir.Table:
@@ -326,10 +346,10 @@ class Reader:
                 self._tables[key] = self._joined(key, name, joined)
             else:
                 plan = self._warehouse.plan(self.con, name, [g for g in self.active if g.fact == name])
-                table = ibis.table(fact_columns(plan), name=name if self._as_loaded else self._fold(plan))
+                table = ibis.table(fact_columns(plan), name=self._stored(plan) if self._as_loaded else self._fold(plan))
                 build = lambda m: self._zoned(derive(name, table, _Sight(self, m)), _Sight(self, m), name)  # noqa: E731  # used once, just below
                 # planning a scan over all the derived columns takes longer than most scans do
-                what = "TABLE" if self._size(table.get_name()) <= KEPT else "VIEW"
+                what = "TABLE" if self._size(name) <= KEPT else "VIEW"
                 self._tables[key] = self._lay(key, (key, table.get_name()), build, what)
         return self._tables[key]
 
@@ -363,7 +383,7 @@ class Reader:
 
     def _lay(self, name: str, key: Any, build: Callable[[Moments], ir.Table], what: str) -> ir.Table:
         template = self._template(key, build)
-        self.con.execute(f"CREATE TEMP {what} {name} AS {template.fill({'now': self._now})}")
+        self.con.execute(f"CREATE TEMP {what} {name} AS {self._filled(template)}")
         return ibis.table(template.schema, name=name)
 
     def _template(self, key: Any, build: Callable[[Moments], ir.Table]) -> Template:
@@ -387,8 +407,8 @@ class Reader:
         if key not in self._tables:
             mine = [g for g in self.active if g.fact == name]
             plan = self._warehouse.plan(self.con, name, mine)
-            same = (key, _plan_key(plan), tuple((g.source, g.number) for g in mine), self.batch)
-            build = lambda m: _log_expression(plan, mine, m["now"], self.batch)  # noqa: E731  # used once, just below
+            same = (key, _plan_key(plan), tuple((g.source, g.number) for g in mine))
+            build = lambda m: _log_expression(plan, mine, m["now"], _ANY_BATCH)  # noqa: E731  # used once, just below
             self._tables[key] = self._lay(key, same, build, "VIEW")
         return self._tables[key]
 
@@ -459,17 +479,41 @@ class Reader:
             self._tables[key] = ibis.table(columns, name=key)
         return self._tables[key]
 
-    def _fold(self, plan: FoldPlan) -> str:
+    def _stored(self, plan: FoldPlan) -> str:
+        """Name the stored fact, or a view in which what later batches told of is folded as it was before them."""
+        fact = plan.fact.name
+        if self.batch == self.newest_batch:
+            return fact
+        logs = [f"{fact}_statements", *([] if plan.fact.snapshot else [f"{fact}_events"])]
+        mine = f"SEMI JOIN current USING (source, generation) WHERE batch > {self.batch}"
+        later = " UNION ".join(f"SELECT key FROM {log} {mine}" for log in logs)
+        self.con.execute(f"CREATE TEMP TABLE later_{fact} AS WITH {_CURRENT} {later}", _current(self.active))
+        if not _has_rows(self.con, f"later_{fact}"):
+            return fact
+        names = ", ".join(f'"{column}"' for column in fact_columns(plan))
+        self.con.execute(
+            f"CREATE TEMP VIEW mended_{fact} AS SELECT {names} FROM {fact} ANTI JOIN later_{fact} USING (key) "
+            f"UNION ALL SELECT {names} FROM {self._fold(plan, f'later_{fact}')}"
+        )
+        return f"mended_{fact}"
+
+    def _fold(self, plan: FoldPlan, touched: str | None = None) -> str:
+        """Fold the fact as known at the moment and up to the batch: for the keys in the table `touched`, or for all."""
         name = f"past_{plan.fact.name}"
         mine = [g for g in self.active if g.fact == plan.fact.name]
         self.con.execute(f"CREATE TEMP TABLE {name} ({_ddl(fact_columns(plan))})")
         if mine:
             names = ", ".join(f'"{column}"' for column in fact_columns(plan))
-            key = ("past", _plan_key(plan), tuple((g.source, g.number) for g in mine), self.batch)
-            template = self._warehouse.template(key, lambda m: _fold_expression(plan, mine, m["now"], self.batch, None))
-            sql = template.fill({"now": self._now})
-            self.con.execute(f"INSERT INTO {name} ({names}) SELECT {names} FROM ({sql})")
+            key = ("past", _plan_key(plan), tuple((g.source, g.number) for g in mine), touched)
+            template = self._warehouse.template(
+                key, lambda m: _fold_expression(plan, mine, m["now"], _ANY_BATCH, touched)
+            )
+            self.con.execute(f"INSERT INTO {name} ({names}) SELECT {names} FROM ({self._filled(template)})")
         return name
+
+    def _filled(self, template: Template) -> str:
+        """Fill an expression over a log with the moment and the batch."""
+        return template.fill({"now": self._now}).replace(str(_ANY_BATCH), str(self.batch))
 
     def ask(
         self,
@@ -488,11 +532,17 @@ class Reader:
         key: Any,
         build: Callable[[Sight], ir.Table],
         times: Mapping[str, datetime | None],
-        texts: Sequence[str] = (),
+        by: Sequence[str] = (),
+        slices: Sequence[str] = (),
     ) -> dict[str, str]:
-        """Run an expression into a table of the reader's own, however many rows it has; give its columns with their types."""
+        """Run an expression into a table of the reader's own, however many rows it has; give its columns with their types.
+
+        With columns `by` only the rows of some slices are kept, each written as `measure.slice_text` does.
+        """
         template = self._template(key, lambda m: build(_Sight(self, m)))
-        self.con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {template.fill(times, texts)}")
+        among = f" WHERE {among_sql(by, len(slices))}" if by else ""
+        sql = f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM ({template.fill(times)}){among}"
+        self.con.execute(sql, list(slices) if by else [])
         return {column: str(type_) for column, type_ in template.schema.items()}
 
     def put(self, name: str, frame: pd.DataFrame, schema: Mapping[str, str]) -> ir.Table:
@@ -593,6 +643,12 @@ def active_generations(
         for s, n, f, sig, k, t, a in rows
         if s in set(sources)
     ]
+
+
+def among_sql(by: Sequence[str], count: int) -> str:
+    """Write the test whether a row lies in one of `count` slices, each bound as `measure.slice_text` writes it."""
+    text = f" || '{SEPARATOR}' || ".join(f'"{column}"::VARCHAR' for column in by)
+    return f"{text} IN ({', '.join('?' * count) or 'NULL'})"
 
 
 def _current(active: Sequence[Generation]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
+from layouts import card
 from layouts.desk import VERBS, RefusedError
 from layouts.episode import MORNING, TOMORROW, draw_episode
 from layouts.filters import INBOX, PER_PAGE, Filters
@@ -13,6 +14,7 @@ from layouts.form import FaultError, actor_of, hours_of, reason_of
 from layouts.inbox import NAME, Inbox, draw_inbox
 from layouts.letters import LETTERS, draw_letter, draw_letters
 from layouts.pulse import DEAD
+from layouts.reader_route import ReaderRoute
 from layouts.silences import SILENCES, Known, draw_silences, wanted_of
 from layouts.words import say
 
@@ -41,6 +43,7 @@ class AlertRoutes:
             Route(SILENCES, page(self._silences, self._change_silences), methods=both),
             Route(f"{INBOX}/{{number:int}}", page(self._episode, self._act), methods=both),
             Route(f"{INBOX}/{{rest:path}}", page(self._pages.missing)),
+            *ReaderRoute(self._pages).routes(),
         ]
 
     # ---- the inbox and its episodes ----
@@ -78,7 +81,7 @@ class AlertRoutes:
         if episode is None:
             return self._pages.missing(visit)
         filters, times = Filters.read(visit.query), self._pages.times()
-        title = say("episode.title", title=episode["title"], place=episode["place"])
+        title = say("episode.title", title=card.title(episode), place=card.place(episode))
         content = draw_episode(episode, filters, times, visit.actor, visit.form)
         return self._pages.draw(visit, title, content, status=status)
 

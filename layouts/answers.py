@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dash import html
 
+from layouts import wording
 from layouts.element import shape
 from layouts.filters import INBOX
 from layouts.timeline import answer
@@ -32,7 +33,11 @@ def answers(episode: Mapping[str, Any], times: Times) -> dict[str, list[tuple[st
 
 
 def _sentence(notice: Mapping[str, Any], letter: Mapping[str, Any] | None, times: Times) -> str:
-    kind, status, held = word("kind", notice["kind"]), notice["status"], str(notice["held"] or "").rstrip(".")
+    kind, status, held = (
+        word("kind", notice["kind"]),
+        notice["status"],
+        wording.sentence(str(notice["held"] or "")).rstrip("."),
+    )
     if status == "told":
         at = notice["told_at"] or (letter or {}).get("done_at") or notice["created_at"]
         return say("why.told", kind=kind, time=times.when(at, seconds=True))

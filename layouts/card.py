@@ -40,6 +40,15 @@ def marks(episode: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def title(episode: Mapping[str, Any]) -> str:
+    return wording.title(str(episode["title"]))
+
+
+def place(episode: Mapping[str, Any]) -> str:
+    """Name where it hurts; an episode whose slice is not told has it in words."""
+    return wording.place(episode["slice"]) if episode["slice"] else str(episode["place"])
+
+
 def customers(episode: Mapping[str, Any]) -> str:
     """Say how many are hurt now; what is over hurts nobody."""
     return "" if episode["closed_at"] else wording.hurt(float(episode["customers"] or 0.0))
@@ -47,12 +56,23 @@ def customers(episode: Mapping[str, Any]) -> str:
 
 def figure(episode: Mapping[str, Any]) -> list[Any]:
     """Draw the figure against its limit; the episode of a source has neither."""
-    shown, limit = str(episode["shown"] or ""), str(episode["limit"] or "")
+    shown, limit = _figures(episode)
     return [
         html.B(shown) if shown else None,
         " " if shown and limit else "",
         html.Span(say("inbox.limit", limit=limit)) if limit else None,
     ]
+
+
+def _figures(episode: Mapping[str, Any]) -> tuple[str, str]:
+    """Word a figure and its limit from the reading; without one, as they were stored."""
+    reading = episode["reading"] or {}
+    if not reading.get("limits") or "unit" not in reading:
+        return str(episode["shown"] or ""), str(episode["limit"] or "")
+    bound = reading["limits"]["red"]
+    return wording.value_and_limit(
+        reading["value"], tuple(bound) if isinstance(bound, list) else bound, reading["unit"]
+    )
 
 
 def since(episode: Mapping[str, Any], times: Times) -> list[Any]:

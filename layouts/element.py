@@ -38,3 +38,8 @@ def shape(state: str) -> Element:
     look = "line" if state in OUTLINED else "solid"
     path = Element("path", d=SHAPES[state])
     return Element("svg", path, className=f"shape {look} is-{state}", viewBox="0 0 24 24", **{"aria-hidden": "true"})
+
+
+def hidden(name: str, value: str) -> Element:
+    """Draw what a form sends along unseen."""
+    return Element("input", type="hidden", name=name, value=value)

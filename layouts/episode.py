@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from dash import html
 
-from analytics import wording as figures
 from layouts import card, wording
 from layouts.answers import draw_answers
 from layouts.field import actor_field, button, choice, hours_field, post, reason_field, verb
@@ -34,10 +33,10 @@ def draw_episode(
         html.P(html.A(say("episode.back"), href=filters.address()), className="back"),
         html.Article(
             [
-                heading(str(episode["title"]), card.level_badge(episode)),
-                html.P(str(episode["place"]), className="place"),
+                heading(card.title(episode), card.level_badge(episode)),
+                html.P(card.place(episode), className="place"),
                 html.P(card.figure(episode), className="figure"),
-                html.P(str(episode["reason"] or ""), className="reason"),
+                html.P(wording.sentence(str(episode["reason"] or "")), className="reason"),
                 html.P(card.badges(episode, times), className="marks"),
             ],
             className=f"episode {card.look(episode)}",
@@ -73,7 +72,7 @@ def _facts(episode: Mapping[str, Any], times: Times) -> Any:
 
 def _pain(episode: Mapping[str, Any]) -> str:
     pain, worst = float(episode["pain"] or 0), float(episode["worst_pain"] or 0)
-    return say("episode.pain_says", pain=figures.figure(pain), worst=figures.figure(worst)) if worst else ""
+    return say("episode.pain_says", pain=wording.figure(pain), worst=wording.figure(worst)) if worst else ""
 
 
 def _sample(reading: Mapping[str, Any]) -> str:
@@ -85,8 +84,7 @@ def _evidence(reading: Mapping[str, Any]) -> str:
     evidence = reading.get("evidence")
     if evidence is None:
         return ""
-    share = f"{100 * evidence:.0f} %" if 0.005 <= evidence < 0.995 else "> 99 %" if evidence > 0.5 else "< 1 %"
-    return say("episode.evidence_says", share=share)
+    return say("episode.evidence_says", share=wording.percent(evidence))
 
 
 def _window(reading: Mapping[str, Any], times: Times) -> str:
@@ -105,7 +103,7 @@ def _handled(episode: Mapping[str, Any], times: Times) -> str:
 
 def _why(episode: Mapping[str, Any]) -> list[Any]:
     reading = episode["reading"] or {}
-    drivers = [str(driver["text"]) for driver in reading.get("drivers") or () if driver.get("text")]
+    drivers = [wording.sentence(str(driver["text"])) for driver in reading.get("drivers") or () if driver.get("text")]
     remedies = [wording.measure(remedy) for remedy in reading.get("remedies") or ()]
     made = []
     if drivers:

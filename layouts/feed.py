@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from analytics.board import as_json
+from layouts.edition import Edition
 from layouts.wall import wall_payload
+from layouts.words import spoken
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from analytics.board import Board
@@ -67,20 +70,61 @@ class Event:
         return cls(plain, press.compress(plain) + press.flush(zlib.Z_FULL_FLUSH))
 
 
-class Snapshot:
-    """A Board with everything that viewers ask for, as bytes."""
+@dataclass(frozen=True)
+class Prepared:
+    """An edition of a Board as bytes: for those who poll, and for the stream."""
 
-    def __init__(self, board: Board) -> None:
+    body: Body
+    event: Event
+
+
+MOST_EDITIONS = 24
+"""Of one Board; whoever asks for a further one gets the plain one."""
+
+
+class Snapshot:
+    """A Board with everything that viewers ask for, as bytes; `editions` are prepared at once, others at the first asking."""
+
+    def __init__(self, board: Board, editions: Iterable[Edition] = ()) -> None:
         self.board = board
         self.version = board.version
-        self.wall = Body.of(wall_payload(board), board.version)
         self.api = Body.of(as_json(board, greens=False), board.version)
-        self.event = Event.of("board", self.wall.plain, str(board.version))
-        self._whole_lock = threading.Lock()
+        self._lock = threading.Lock()
+        self._editions: dict[Edition, Prepared] = {}
+        self._asked: set[Edition] = set()
+        for edition in (Edition(), *editions):
+            self._prepare(edition)
+
+    @property
+    def wanted(self) -> frozenset[Edition]:
+        """The editions that somebody looked at; all that there are where nobody has had the time yet."""
+        return frozenset(self._asked or self._editions)
+
+    def ready(self, edition: Edition) -> Prepared | None:
+        """Give an edition if it is prepared already."""
+        found = self._editions.get(edition)
+        if found is not None:
+            self._asked.add(edition)
+        return found
+
+    def edition(self, edition: Edition) -> Prepared:
+        """Give an edition; the first one who asks waits for it, so ask in a thread unless it is `ready`."""
+        with self._lock:
+            if edition not in self._editions and len(self._editions) >= MOST_EDITIONS:
+                edition = Edition()
+            return self.ready(edition) or self._prepare(edition, asked=True)
+
+    def _prepare(self, edition: Edition, *, asked: bool = False) -> Prepared:
+        with spoken(edition.language):
+            body = Body.of(wall_payload(self.board, edition), self.version)
+        made = self._editions[edition] = Prepared(body, Event.of("board", body.plain, str(self.version)))
+        if asked:
+            self._asked.add(edition)
+        return made
 
     def whole(self) -> Body:
         """Give the API's body with the greens too; made at the first asking, for few ask and it is large."""
-        with self._whole_lock:
+        with self._lock:
             return self._whole
 
     @cached_property
@@ -117,7 +161,8 @@ class BoardFeed:
 
     def publish(self, board: Board) -> None:
         """Prepare a Board in the caller's thread and hand it to every viewer."""
-        self._latest = Snapshot(board)
+        # What was looked at lately is prepared here, in the judging thread, and not when five hundred viewers ask for it.
+        self._latest = Snapshot(board, self._latest.wanted if self._latest else ())
         self._ring()
 
     def beat(self, moment: datetime) -> None:

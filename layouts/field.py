@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dash import html
 
-from layouts.element import Element
-from layouts.page import hidden
+from layouts.element import Element, hidden
 from layouts.words import say
 
 if TYPE_CHECKING:

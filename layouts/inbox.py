@@ -9,10 +9,11 @@ from dash import html
 
 from layouts import card
 from layouts.desk import STATES
-from layouts.element import Element, shape
+from layouts.element import Element, hidden, shape
 from layouts.field import actor_field, button, post
 from layouts.filters import INBOX, PER_PAGE, Filters
-from layouts.page import heading, hidden
+from layouts.page import heading
+from layouts.wording import whole
 from layouts.words import say, word
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def _tabs(inbox: Inbox) -> Any:
     counts = {**inbox.counts, "all": sum(inbox.counts[state] for state in STATES if state != "all")}
     tabs = [
         html.A(
-            [word("state", state), " ", html.Span(f"{counts[state]:,}", className="count")],
+            [word("state", state), " ", html.Span(whole(counts[state]), className="count")],
             href=inbox.filters.of(state).address(),
             **({"aria-current": "page"} if state == inbox.filters.state else {}),
         )
@@ -92,7 +93,7 @@ def _list(inbox: Inbox, times: Times) -> Any:
 
 
 def _card(episode: Mapping[str, Any], filters: Filters, times: Times) -> Any:
-    title, place = str(episode["title"]), str(episode["place"])
+    title, place = card.title(episode), card.place(episode)
     hurt = card.customers(episode)
     return html.Article(
         [
@@ -129,7 +130,7 @@ def _handling(episode: Mapping[str, Any], filters: Filters, times: Times) -> Any
         return card.acknowledged(episode, times)
     if episode["closed_at"]:
         return None
-    named = say("inbox.acknowledge_this", title=episode["title"], place=episode["place"])
+    named = say("inbox.acknowledge_this", title=card.title(episode), place=card.place(episode))
     return button(say("inbox.acknowledge"), formAction=episode_address(episode, filters), **{"aria-label": named})
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from dash import html
 
-from layouts.element import shape
+from layouts.element import hidden, shape
 from layouts.field import actor_field, button, post
 from layouts.filters import INBOX
 from layouts.inbox import NAME
-from layouts.page import heading, hidden
+from layouts.page import heading
 from layouts.words import say
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from layouts import mailed
+from layouts import mailed, wording
 from layouts.desk import RefusedError
 from layouts.filters import INBOX
 from layouts.form import FaultError
@@ -48,8 +48,9 @@ class MailRoutes:
             mailed.require_page(right, page)
             return work(right)
         except RefusedError as error:
+            told = wording.sentence(str(error))
             title, status = ("mailed.expired", 410) if error.gone else ("mailed.invalid", 400)
-            says = [str(error)] if error.gone else [str(error), say("mailed.invalid_hint")]
+            says = [told] if error.gone else [told, say("mailed.invalid_hint")]
             quiet = self._pages.frame(replace(visit, again=None))
             return HTMLResponse(sentence_page(quiet, say(title), says, (say("mailed.see_all"), INBOX)), status)
 
@@ -95,7 +96,7 @@ class MailRoutes:
             already = say("mailed.unsubscribed", recipient=right["recipient"])
             sentence = already if _stopped(right) else self._pages.desk.use(token, {})
             if visit.form.get(name) == value:
-                return PlainTextResponse(sentence)
+                return PlainTextResponse(wording.sentence(sentence))
             return self._plain(visit, say("mailed.done"), mailed.draw_done(sentence, right, self._pages.times()))
 
         return self._with_right(visit, token, mailed.UNSUBSCRIBE, leave)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import time
-from functools import cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
-from zoneinfo import available_timezones
 
 from dash import html
 
-from layouts import card
+from layouts import card, wording
 from layouts.desk import RefusedError
 from layouts.field import button, choice, field, hours_field, post, suggestions, tick
 from layouts.filters import INBOX
 from layouts.form import FaultError, clean
 from layouts.page import heading
+from layouts.reader import zones
 from layouts.words import LANGUAGES, say
 
 if TYPE_CHECKING:
@@ -30,11 +29,6 @@ VERBS = {ACT: {"acknowledge", "snooze"}, UNSUBSCRIBE: {"unsubscribe"}, PREFERENC
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
 """What a mail program posts when its own button is pressed (RFC 8058)."""
 _QUIET = re.compile(r"(\d\d:\d\d)-(\d\d:\d\d)")
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
 
 
 def require_page(right: Mapping[str, Any], page: str) -> None:
@@ -79,7 +73,7 @@ def draw_done(sentence: str, right: Mapping[str, Any], times: Times) -> list[Any
     episode = right["episode"]
     return [
         heading(say("mailed.done")),
-        html.P(sentence, role="status", className="outcome"),
+        html.P(wording.sentence(sentence), role="status", className="outcome"),
         _episode(episode, times) if episode else None,
         html.P(_leads(episode), className="leads") if episode else None,
     ]
@@ -107,8 +101,8 @@ def _episode(episode: Mapping[str, Any], times: Times) -> Any:
             html.Div(
                 [
                     card.level_badge(episode),
-                    html.H2(str(episode["title"])),
-                    html.P(str(episode["place"]), className="place"),
+                    html.H2(card.title(episode)),
+                    html.P(card.place(episode), className="place"),
                 ],
                 className="what",
             ),
@@ -143,7 +137,7 @@ def draw_preferences(right: Mapping[str, Any], address: str, network: str, typed
                 choice("chosen", "language", say("preferences.language"), languages, chosen["language"]),
                 field("chosen", "timezone", say("preferences.timezone"), hint=say("preferences.timezone_hint"),
                       value=chosen["timezone"], list="zones", maxLength="80", autoComplete="off"),
-                suggestions("zones", sorted(_zones())),
+                suggestions("zones", sorted(zones())),
                 html.Fieldset(
                     [
                         html.Legend(say("preferences.quiet")),
@@ -179,7 +173,7 @@ def _shown(preferences: Mapping[str, Any]) -> dict[str, str]:
 def chosen_of(form: Mapping[str, str]) -> dict[str, str]:
     """Read what a recipient chose, as `Desk.use` takes it; "" is what the settings say. FaultError if it makes no sense."""
     language, zone = clean(form.get("language", ""), 20), clean(form.get("timezone", ""), 80)
-    if zone and zone not in _zones():
+    if zone and zone not in zones():
         raise FaultError(400, say("preferences.bad_zone", zone=zone))
     return {
         "language": language,

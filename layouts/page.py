@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from dash import html
 
-from layouts.element import Element, shape
+from layouts.element import shape
+from layouts.reader_menu import draw_menu
 from layouts.shell import asset, to_html
-from layouts.words import say
+from layouts.wording import whole
+from layouts.words import say, tongue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +73,8 @@ class Frame:
     """The address of the navigation's line that this page belongs to."""
     again: str | None = None
     """The address that draws this page anew; None where that would do something."""
+    address: str = "/"
+    """Where a browser that chose another language comes back to."""
 
 
 def draw_page(frame: Frame, title: str, content: Sequence[Any]) -> str:
@@ -82,7 +86,7 @@ def draw_page(frame: Frame, title: str, content: Sequence[Any]) -> str:
         _foot(frame),
     ]
     return _PAGE.format(
-        language="en",
+        language=tongue(),
         title=escape(f"{title} · {frame.network}"),
         css=asset("pages.css"),
         feed=escape(frame.feed),
@@ -104,7 +108,7 @@ def _head(frame: Frame) -> Any:
 
 
 def _entry(entry: Entry, *, here: bool) -> Any:
-    count = html.Span(f"{entry.count:,}", className="count") if entry.count else None
+    count = html.Span(whole(entry.count), className="count") if entry.count else None
     current = {"aria-current": "page"} if here else {}
     return html.A([entry.name, " " if count else "", count], href=entry.address, **current)
 
@@ -124,7 +128,7 @@ def _said(frame: Frame) -> list[Any]:
 def _foot(frame: Frame) -> Any:
     at = say("frame.at", time=frame.times.clock(frame.times.now.isoformat()), zone=frame.times.zone)
     again = html.A(say("frame.again"), href=frame.again) if frame.again else None
-    return html.Footer([at, " " if again else "", again])
+    return html.Footer([html.P([at, " " if again else "", again]), draw_menu(frame.times.zone, frame.address)])
 
 
 def heading(text: str, *beside: Any) -> Any:
@@ -142,7 +146,3 @@ def sentence_page(frame: Frame, title: str, sentences: Sequence[str], *links: tu
     """Write a page that says something, with links (text, address) to go on by."""
     leads = [html.P([html.A(text, href=address) for text, address in links], className="leads")] if links else []
     return draw_page(frame, title, [heading(title), *[html.P(text) for text in sentences], *leads])
-
-
-def hidden(name: str, value: str) -> Element:
-    return Element("input", type="hidden", name=name, value=value)

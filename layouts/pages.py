@@ -14,16 +14,18 @@ from urllib.parse import urlsplit
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from analytics.board import instant
+from layouts import wording
 from layouts.desk import Desk, RefusedError
 from layouts.filters import INBOX
 from layouts.form import FaultError, read_form, require_own_page
 from layouts.letters import LETTERS
 from layouts.page import PAGE_POLICY, Entry, Frame, draw_page, sentence_page
 from layouts.pulse import DEAD
+from layouts.reader import Reader
 from layouts.silences import SILENCES
 from layouts.times import Times
 from layouts.visit import Visit
-from layouts.words import say
+from layouts.words import reader, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,6 +61,8 @@ class Pages:
         self.network = network
         self._hosts = [urlsplit(public_url).netloc] if public_url else []
         self._clock = clock
+        self.further: list[Callable[[], Entry]] = []
+        """Entries of the navigation behind those of alerts, made for each page in its language."""
 
     def handler(
         self, drawn: Callable[..., Response], done: Callable[..., Response] | None = None, *, own_pages: bool = True
@@ -69,6 +73,10 @@ class Pages:
         """
 
         async def handle(request: Request) -> Response:
+            with Reader.of(request.cookies, request.headers, self.zone()).spoken():
+                return await answer(request)
+
+        async def answer(request: Request) -> Response:
             visit, work = Visit.of(request), drawn
             parts = dict(request.path_params)
             try:
@@ -101,9 +109,14 @@ class Pages:
             _log.exception("%s could not be answered", visit.path.split("/")[1:3])
             return self._failed(visit)
 
-    def times(self) -> Times:
+    def zone(self) -> str:
+        """Give the network's zone, which is the clock of whoever has chosen no other."""
         latest = self.feed.latest
-        return Times(self._clock(), latest.board.timezone if latest else "UTC")
+        return latest.board.timezone if latest else "UTC"
+
+    def times(self) -> Times:
+        """Give times on the clock of whoever reads."""
+        return Times(self._clock(), str(reader().zone))
 
     def draw(
         self, visit: Visit, title: str, content: Sequence[Any], *, here: str = INBOX, status: int = 200
@@ -118,14 +131,17 @@ class Pages:
             Entry(INBOX, say("frame.alerts"), counts["open"]),
             Entry(SILENCES, say("frame.silences")),
             Entry(LETTERS, say("frame.letters"), counts["dead"]),
+            *(entry() for entry in self.further),
         ]
         troubles = [text for text in (trouble, self._engine(times)) if text]
-        return Frame(self.network, times, self._state(), entries, troubles, visit.said, here, visit.again)
+        return Frame(
+            self.network, times, self._state(), entries, troubles, visit.said, here, visit.again, visit.address
+        )
 
     def _standing(self) -> tuple[Mapping[str, int], str]:
         """Give the counts of the navigation and what is wrong with alerts; that it cannot be known is wrong too."""
         try:
-            return self.desk.counts(), str(self.desk.status()["sentence"] or "")
+            return self.desk.counts(), wording.sentence(str(self.desk.status()["sentence"] or ""))
         except Exception:  # noqa: BLE001  # the page's own content says more, or fails with a page of its own
             _log.exception("The state of alerts cannot be read")
             return {"open": 0, "dead": 0}, say("frame.desk_unknown")
@@ -146,7 +162,10 @@ class Pages:
 
     def wrong(self, visit: Visit, status: int, sentence: str) -> Response:
         page = sentence_page(
-            self.frame(replace(visit, again=None)), say("wrong.refused"), [sentence], (say("mailed.see_all"), INBOX)
+            self.frame(replace(visit, again=None)),
+            say("wrong.refused"),
+            [wording.sentence(sentence)],
+            (say("mailed.see_all"), INBOX),
         )
         return HTMLResponse(page, status)
 
@@ -164,7 +183,7 @@ class Pages:
     def go(self, visit: Visit, address: str, sentence: str, actor: str = "") -> Response:
         """Send the browser to a page, which says what was done."""
         response = RedirectResponse(address, 303)
-        visit.tell_next(response, sentence)
+        visit.tell_next(response, wording.sentence(sentence))
         if actor:
             visit.remember(response, actor)
         return response

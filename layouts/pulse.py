@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from layouts.handled import HandledWatch
     from layouts.watch import DeskWatch
 
 BEAT_SECONDS = 3.0
@@ -22,12 +23,18 @@ class Pulse:
     """Whether the engine lives, as of the clock; the beat that tells viewers is made once for all of them."""
 
     def __init__(
-        self, feed: BoardFeed, clock: Callable[[], datetime], timeout: float, watch: DeskWatch | None = None
+        self,
+        feed: BoardFeed,
+        clock: Callable[[], datetime],
+        timeout: float,
+        watch: DeskWatch | None = None,
+        handled: HandledWatch | None = None,
     ) -> None:
         self._feed = feed
         self._clock = clock
         self._timeout = timeout
         self._watch = watch
+        self.handled = handled
         self._started = clock()
         self._made: tuple[float, tuple[str, str], Event] | None = None
         self.viewers = 0
@@ -55,6 +62,7 @@ class Pulse:
             "version": latest.version if latest else None,
             "engine": self.engine,
             **({"alerts": {"sentence": self._watch.sentence}} if self._watch else {}),
+            **({"handled": self.handled.mark} if self.handled else {}),
         }
 
     def beat(self) -> Event:

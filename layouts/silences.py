@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from dash import html
 
+from layouts import wording
+from layouts.element import hidden
 from layouts.field import actor_field, button, choice, field, hours_field, post, reason_field, suggestions
 from layouts.filters import INBOX
 from layouts.form import FaultError, clean
-from layouts.page import heading, hidden, section
+from layouts.page import heading, section
 from layouts.times import is_for_ever
 from layouts.words import say
 
@@ -70,7 +72,10 @@ def _card(silence: Mapping[str, Any], times: Times, actor: str) -> Any:
     return html.Article(
         [
             html.Div(
-                [html.H2(str(silence["text"])), html.P(str(silence["reason"] or ""), className="place")],
+                [
+                    html.H2(wording.sentence(str(silence["text"]))),
+                    html.P(str(silence["reason"] or ""), className="place"),
+                ],
                 className="what",
             ),
             html.Div(
@@ -89,7 +94,7 @@ def _card(silence: Mapping[str, Any], times: Times, actor: str) -> Any:
 def _length(silence: Mapping[str, Any], times: Times) -> str:
     begins, ends = silence["begins"], silence["ends"]
     if silence["recurring"]:
-        return str(silence["recurring"])
+        return wording.sentence(str(silence["recurring"]))
     if not ends or is_for_ever(ends):
         return say("silences.for_ever")
     if silence["active"] or not begins:
@@ -100,14 +105,14 @@ def _length(silence: Mapping[str, Any], times: Times) -> str:
 def _end(silence: Mapping[str, Any], actor: str) -> Any:
     if not silence["mine"]:
         return html.Small(say("silences.fixed"))
-    known, text = str(silence["id"]), str(silence["text"])
+    known, text = str(silence["id"]), wording.sentence(str(silence["text"]))
     name = [hidden("actor", actor)] if actor else [actor_field(f"end-{known}", "")]
     named = {"aria-label": say("silences.end_this", text=text)}
     return post(SILENCES, [hidden("end", known), *name, button(say("silences.end"), className="quiet", **named)])
 
 
 def _form(known: Known, actor: str, typed: Mapping[str, str]) -> Any:
-    kpis = [("", say("silences.any_kpi")), *((key, f"{title} ({key})") for key, title in known.kpis)]
+    kpis = [("", say("silences.any_kpi")), *((key, f"{wording.title(title)} ({key})") for key, title in known.kpis)]
     return post(
         SILENCES,
         [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dash import html
 
+from layouts import wording
 from layouts.element import shape
 from layouts.filters import INBOX
 from layouts.times import read
@@ -53,7 +54,7 @@ def _transition(each: Mapping[str, Any]) -> Line:
     before, after = word("value", str(each["before"])), word("value", str(each["after"]))
     text = say(f"line.{axis}", before=before, after=after) if before else after
     text = text[:1].upper() + text[1:] + (say("line.by", actor=each["actor"]) if each["actor"] else "")
-    return Line(each["at"], CAUSE, axis, text, str(each["reason"] or ""))
+    return Line(each["at"], CAUSE, axis, text, wording.sentence(str(each["reason"] or "")))
 
 
 def _notice(notice: Mapping[str, Any], letters: Mapping[int, Mapping[str, Any]]) -> Iterator[Line]:
@@ -70,7 +71,7 @@ def _notice(notice: Mapping[str, Any], letters: Mapping[int, Mapping[str, Any]])
         story.append((story[-1][0] if story else notice["created_at"], held))
     for number, (at, reason) in enumerate(story, 1):
         what = "dropped" if dropped and number == len(story) else "held"
-        yield Line(at, HELD, what, say(f"line.{what}", kind=kind, recipient=recipient, reason=reason))
+        yield Line(at, HELD, what, say(f"line.{what}", kind=kind, recipient=recipient, reason=wording.sentence(reason)))
     letter = letters.get(notice["letter"]) if notice["letter"] is not None else None
     if notice["told_at"] and not (letter and letter["status"] == "sent"):
         yield Line(notice["told_at"], ENDED, "accepted", say("line.told", kind=kind, recipient=recipient))
@@ -78,7 +79,7 @@ def _notice(notice: Mapping[str, Any], letters: Mapping[int, Mapping[str, Any]])
 
 def _letter(letter: Mapping[str, Any]) -> Iterator[Line]:
     recipient, number = letter["recipient"], int(letter["id"])
-    subject = f"“{letter['subject']}”"
+    subject = letter["subject"]
     yield Line(
         letter["created_at"], WRITTEN, "letter", say("line.letter", recipient=recipient, subject=subject), letter=number
     )

@@ -1,14 +1,19 @@
-"""Times as the pages write them: how long ago, and when, on the network's clock with the label of its zone."""
+"""Times as the pages write them: how long ago, and when, on the reader's clock with the label of its zone."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from dash import html
 
 from analytics.routing import instant_of
+from layouts.words import reader, say
+
+if TYPE_CHECKING:
+    from analytics.speech.language import Language
 
 LAST_YEAR = 9000
 """Whatever ends later has no end."""
@@ -21,7 +26,7 @@ def read(iso: str) -> datetime:
 
 
 class Times:
-    """Writes times as seen at `now` (aware) on the clocks of one zone; an unknown zone is UTC."""
+    """Writes times as seen at `now` (aware) on the clocks of one zone, in the language spoken here; an unknown zone is UTC."""
 
     def __init__(self, now: datetime, zone: str) -> None:
         self.now = now
@@ -31,32 +36,38 @@ class Times:
         except (KeyError, ValueError, OSError):
             self._zone, self.zone = UTC, "UTC"
 
+    @property
+    def _reader(self) -> Language:
+        return replace(reader(), zone=self._zone)
+
     def span(self, iso: str, until: str | None = None) -> str:
         """Write how long ago something was, or how far it is ahead, or how long it took until another time."""
         end = read(until) if until else self.now
         seconds = abs((end - read(iso)).total_seconds())
         if seconds < 90:
-            return f"{seconds:.0f} s"
+            return say("time.seconds", n=seconds)
         if seconds < 90 * 60:
-            return f"{seconds // 60:.0f} min"
+            return say("time.minutes", n=seconds // 60)
         if seconds < 48 * 3600:
-            return f"{seconds // 3600:.0f} h"
-        return f"{seconds // 86_400:,.0f} d"
+            return say("time.hours", n=seconds // 3600)
+        return say("time.days", n=seconds // 86_400)
 
     def when(self, iso: str, *, seconds: bool = False) -> str:
         """Write day and minute: "Tue 24 Nov 14:03 CET", with the year where it is not this one."""
-        local = self._local(read(iso))
-        year = "" if local.year == self._local(self.now).year else f" {local.year}"
-        return f"{local:%a} {local.day} {local:%b}{year} {local:{'%H:%M:%S' if seconds else '%H:%M'}} {_label(local)}"
+        at, who = read(iso), self._reader
+        this_year = who.local(at).year == who.local(self.now).year
+        pattern = say("time.when" if this_year else "time.when_year")
+        if seconds:
+            pattern = pattern.replace(say("time.minute"), say("time.second"))
+        return f"{who.dated(at, pattern)} {who.zone_label(at)}"
 
     def day(self, iso: str) -> str:
-        local = self._local(read(iso))
-        return f"{local:%A}, {local.day} {local:%B %Y}"
+        return self._reader.dated(read(iso), say("time.day"))
 
     def clock(self, iso: str) -> str:
         """Write the second: "14:03:10 CET"."""
-        local = self._local(read(iso))
-        return f"{local:%H:%M:%S} {_label(local)}"
+        at, who = read(iso), self._reader
+        return f"{who.dated(at, say('time.second'))} {who.zone_label(at)}"
 
     def element(self, iso: str, text: str | None = None) -> Any:
         """Draw a time that machines can read too; pointing at it names its zone."""
@@ -68,16 +79,8 @@ class Times:
     def tomorrow(self, at: time) -> datetime:
         """Give a local time of tomorrow as an instant (aware, UTC)."""
         zone = self._zone if isinstance(self._zone, ZoneInfo) else ZoneInfo("UTC")
-        return instant_of(self._local(self.now).date() + timedelta(days=1), at, zone)
-
-    def _local(self, moment: datetime) -> datetime:
-        return moment.astimezone(self._zone)
+        return instant_of(self.now.astimezone(zone).date() + timedelta(days=1), at, zone)
 
 
 def is_for_ever(iso: str) -> bool:
     return read(iso).year >= LAST_YEAR
-
-
-def _label(local: datetime) -> str:
-    name = local.tzname() or ""
-    return name if name.isalpha() else f"UTC{local:%z}"[:6] + ":" + f"{local:%z}"[3:5]

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
+from layouts import wording
 from layouts.form import clean
 from layouts.page import Said
+from layouts.reader import LANGUAGE, ZONE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,27 +34,40 @@ class Visit:
     said: Said | None
     secure: bool
     again: str | None
+    address: str = "/"
+    """Where the browser is, to come back to."""
     form: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, request: Request) -> Visit:
         address, query = request.url.path, request.url.query
+        here = f"{address}?{query}" if query else address
         return cls(
             path=address,
             query=dict(request.query_params),
             actor=clean(unquote(request.cookies.get(ACTOR, "")), 80),
             said=_said(request.cookies.get(SAID, "")),
             secure=request.url.scheme == "https",
-            again=None if request.method == "POST" else f"{address}?{query}" if query else address,
+            again=None if request.method == "POST" else here,
+            address=here,
         )
 
     def refused(self, sentence: str) -> Visit:
         """Draw the same page again, with what is wrong on it."""
-        return replace(self, said=Said(sentence, wrong=True))
+        return replace(self, said=Said(wording.sentence(sentence), wrong=True))
 
     def remember(self, response: Response, actor: str) -> None:
         """Let the browser fill in the name the next time."""
         response.set_cookie(ACTOR, quote(actor, safe=""), max_age=YEAR, secure=self.secure, samesite="lax")
+
+    def choose(self, response: Response, language: str, zone: str) -> None:
+        """Let the browser keep how its reader is spoken to; pages with scripts read and set these cookies too."""
+        for name, value in ((LANGUAGE, language), (ZONE, zone)):
+            if value:
+                kept = quote(value, safe="")
+                response.set_cookie(name, kept, max_age=YEAR, path="/", secure=self.secure, samesite="lax")
+            else:
+                response.delete_cookie(name, path="/", secure=self.secure, samesite="lax")
 
     def tell_next(self, response: Response, sentence: str) -> None:
         """Let the next page say what was done. In a cookie: an address that says it could be sent to anyone by anyone."""
@@ -61,11 +76,16 @@ class Visit:
             said = f"{said[: len(said) * 3 // 4]}…"
         value = quote(said, safe="")
         response.set_cookie(
-            SAID, value, max_age=READ_WITHIN, path="/alerts", secure=self.secure, httponly=True, samesite="lax"
+            SAID, value, max_age=READ_WITHIN, path=self._part, secure=self.secure, httponly=True, samesite="lax"
         )
 
+    @property
+    def _part(self) -> str:
+        """The part of the pages that is visited, like "/alerts": what is said there is said nowhere else."""
+        return f"/{self.path.split('/')[1]}"
+
     def forget_said(self, response: Response) -> None:
-        response.delete_cookie(SAID, path="/alerts", secure=self.secure, httponly=True, samesite="lax")
+        response.delete_cookie(SAID, path=self._part, secure=self.secure, httponly=True, samesite="lax")
 
 
 def _said(cookie: str) -> Said | None:

@@ -3,58 +3,147 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from analytics.board import instant
 from analytics.kpi import Health, Level
 from layouts import wording
+from layouts.codes import bits, code_of, scannable
+from layouts.edition import Edition
+from layouts.words import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from analytics.board import Board
     from analytics.kpi import Bound, Feed, Reading
 
-MOST_TILES = 60
+MOST_TILES = {Level.RED: 36, Level.TURNING: 12, Level.AMBER: 12}
 """More than any screen holds; what is beyond them is counted, never dropped silently."""
+
+MOST_OF_AREA = {Level.RED: 12, Level.TURNING: 4, Level.AMBER: 6}
 
 MOST_LINES = 16
 """Lines of unknowns; the rest is counted."""
 
+MOST_LINES_OF_AREA = 6
+
 SPARK_POINTS = 42
 """Six weeks of days are as much as a sparkline can show."""
 
-HURTING = (Level.RED, Level.TURNING, Level.AMBER)
+BAND_POINTS = 21
+
+CODED, CODED_OF_AREA = 6, 4
+"""So many tiles of a view are drawn large enough for a QR code to be scanned; to draw one takes two milliseconds."""
+
+HURTING = tuple(MOST_TILES)
 
 # What must be mended first stands first: a dead feed blinds more than a small sample does.
 _BLAME = (Health.DEAD, Health.LATE, Health.NO_DATA, Health.LOW_SAMPLE, Health.OK)
 
 
-def wall_payload(board: Board) -> dict[str, Any]:
-    """Give what the wall draws: counts, sources, ranked tiles, what did not fit, unknowns by reason.
+def wall_payload(board: Board, edition: Edition | None = None) -> dict[str, Any]:
+    """Give what the wall draws: sources and a view of the whole network, and where it is cut into areas a view of each.
 
-    Figures are those of `board.as_json`; beside each raw value stands its wording, so that every screen says the same. Tiles
-    are ranked by the pain of customers that no tile above them has counted already: one cause takes one of the first places.
+    Figures are those of `board.as_json`; beside each raw value stands its wording, in the language that is spoken, so that every
+    screen says the same.
     """
-    hurting = [reading for reading in board.readings if reading.level in HURTING]
-    hurting.sort(key=lambda reading: (HURTING.index(reading.level), -_fresh(reading)))
-    unknown = unknown_lines(reading for reading in board.readings if reading.level is Level.UNKNOWN)
-    beyond = hurting[MOST_TILES:]
+    edition = edition or Edition()
+    ranked = list(enumerate(board.readings))
+    view = _View(board, edition.origin)
     return {
         "as_of": instant(board.as_of),
         "version": board.version,
         "network": board.network,
         "timezone": board.timezone,
-        "counts": board.counts(),
         "sources": [
             {"name": feed.name, "state": feed.state, "watermark": instant(feed.watermark), "error": feed.error}
             for feed in board.feeds
         ],
-        "tiles": [tile(reading, board.feeds) for reading in hurting[:MOST_TILES]],
-        "more": {level.value: sum(reading.level is level for reading in beyond) for level in HURTING},
-        "unknown": unknown[:MOST_LINES],
-        "unknown_more": sum(line["count"] for line in unknown[MOST_LINES:]),
+        **view.of(ranked, MOST_TILES, MOST_LINES, CODED),
+        "by": edition.by,
+        "areas": [
+            {"name": name, **view.of(part, MOST_OF_AREA, MOST_LINES_OF_AREA, CODED_OF_AREA)}
+            for name, part in areas(board, edition.by).items()
+        ],
     }
+
+
+Ranked = tuple[int, "Reading"]
+"""A reading with its place among all of its Board, from which its code is made."""
+
+
+def areas(board: Board, by: str) -> dict[str, list[Ranked]]:
+    """Cut the readings of a Board by a dimension: those whose slice says it, or whose partner lies there; others lie nowhere."""
+    if not by:
+        return {}
+    found: dict[str, list[Ranked]] = defaultdict(list)
+    found.update((of[by], []) for of in board.partners.values() if of.get(by))
+    through = _through(board, by)
+    for rank, reading in enumerate(board.readings):
+        name = _area(reading, board, by, through)
+        if name:
+            found[name].append((rank, reading))
+    return dict(sorted(found.items()))
+
+
+def _area(reading: Reading, board: Board, by: str, through: Mapping[str, str]) -> str | None:
+    said = dict(reading.slice)
+    if by in said:
+        return said[by]
+    return board.partners.get(said.get("partner", ""), {}).get(by) or through.get(said.get("country", ""))
+
+
+def _through(board: Board, by: str) -> dict[str, str]:
+    """Give the area of each country that lies in one only, as its partners do."""
+    lying: dict[str, set[str]] = defaultdict(set)
+    for of in board.partners.values():
+        if of.get("country") and of.get(by):
+            lying[of["country"]].add(of[by])
+    return {country: next(iter(names)) for country, names in lying.items() if len(names) == 1}
+
+
+@dataclass(frozen=True)
+class _View:
+    """Makes views: counts, ranked tiles, what did not fit, unknowns by reason."""
+
+    board: Board
+    origin: str
+
+    def of(self, part: Sequence[Ranked], most: Mapping[Level, int], lines: int, coded: int) -> dict[str, Any]:
+        """Give the view of some readings.
+
+        Tiles are ranked by the pain of customers that no tile above them has counted already: one cause takes one of the
+        first places.
+        """
+        tiles: list[dict[str, Any]] = []
+        more = {}
+        for level in HURTING:
+            hurting = sorted((each for each in part if each[1].level is level), key=lambda each: -_fresh(each[1]))
+            shown = hurting[: most[level]]
+            tiles += [
+                self._tile(rank, reading, coded=len(tiles) + n < coded) for n, (rank, reading) in enumerate(shown)
+            ]
+            more[level.value] = len(hurting) - len(shown)
+        unknown = unknown_lines(reading for _, reading in part if reading.level is Level.UNKNOWN)
+        return {
+            "counts": self._counts(part),
+            "tiles": tiles,
+            "more": more,
+            "unknown": unknown[:lines],
+            "unknown_more": sum(line["count"] for line in unknown[lines:]),
+        }
+
+    def _counts(self, part: Sequence[Ranked]) -> dict[str, Any]:
+        return replace(self.board, readings=tuple(reading for _, reading in part)).counts()
+
+    def _tile(self, rank: int, reading: Reading, *, coded: bool) -> dict[str, Any]:
+        code = code_of(self.board.version, rank)
+        scanned = bits(scannable(self.origin, code)) if coded and code and self.origin else None
+        return {**tile(reading, self.board.feeds), "code": code, "qr": scanned}
 
 
 def _fresh(reading: Reading) -> float:
@@ -67,7 +156,7 @@ def tile(reading: Reading, feeds: tuple[Feed, ...]) -> dict[str, Any]:
     shown, limit = wording.value_and_limit(reading.value, reading.limits.red, reading.unit)
     return {
         "kpi": reading.kpi,
-        "title": reading.title,
+        "title": wording.title(reading.title),
         "slice": dict(reading.slice),
         "place": wording.place(reading.slice),
         "level": reading.level.value,
@@ -81,13 +170,32 @@ def tile(reading: Reading, feeds: tuple[Feed, ...]) -> dict[str, Any]:
         "limits": _bounds(reading.limits.red),
         "pain": reading.pain,
         "hurt": wording.hurt(reading.customers),
-        "reason": reading.reason,
+        "reason": wording.sentence(reading.reason),
         "driver": wording.driver(reading.drivers[0]) if reading.drivers else None,
         "since": instant(reading.since),
         "trend": _trend(reading),
         "history": [None if value is None else float(f"{value:.4g}") for _, value in reading.history[-SPARK_POINTS:]],
         "remedy": wording.measure(reading.remedies[0]) if reading.remedies else None,
+        "outlook": _outlook(reading),
     }
+
+
+def _outlook(reading: Reading) -> dict[str, Any] | None:
+    """Give what is expected of a reading: the day it turns red, how likely that is, and the band of the days ahead.
+
+    A point of the band says how many days after the last one of the history it is, and the low and high edge.
+    """
+    told = reading.outlook
+    if not isinstance(told, Mapping):
+        return None
+    day, probability = told.get("red_on"), told.get("probability")
+    last = date.fromisoformat(reading.history[-1][0]) if reading.history else None
+    band = [
+        [ahead, low, high]
+        for at, low, high in told.get("band") or ()
+        if last is not None and (ahead := (date.fromisoformat(str(at)[:10]) - last).days) > 0
+    ]
+    return {"red_on": str(day)[:10] if day else None, "probability": probability, "band": band[:BAND_POINTS]}
 
 
 def _trend(reading: Reading) -> str:
@@ -127,21 +235,24 @@ def unknown_lines(readings: Iterable[Reading]) -> list[dict[str, Any]]:
 
 
 def _cause_line(health: Health, group: list[Reading]) -> dict[str, Any]:
-    titles = sorted({reading.title for reading in group})
-    return _line(health, f"{len(group):,} blind: {_sentence(group[0].reason)} Affects {_few(titles)}", len(group))
+    titles = _few(sorted({wording.title(reading.title) for reading in group}))
+    reason = _sentence(group[0].reason)
+    return _line(health, say("blind.cause", n=len(group), reason=reason, titles=titles), len(group))
 
 
 def _kpi_line(health: Health, group: list[Reading]) -> dict[str, Any]:
     first, alone = group[0], len(group) == 1
-    where = wording.place(first.slice) if alone else f"{len(group):,} {_noun(group)}"
+    title = wording.title(first.title)
+    where = wording.place(first.slice) if alone else say("blind.several", n=len(group), what=_noun(group))
     if health is Health.LOW_SAMPLE:
-        text = f"{first.title}: {where} with too small a sample"
+        text = say("blind.low_sample", title=title, where=where)
     elif health is Health.NO_DATA:
-        named = "" if alone else f" ({_few([wording.place(reading.slice) for reading in group])})"
-        text = f"{first.title}: {where} without data{named}"
+        named = "" if alone else _few([wording.place(reading.slice) for reading in group])
+        text = say("blind.no_data_named" if named else "blind.no_data", title=title, where=where, named=named)
     else:
         reason = _sentence(first.reason)
-        text = f"{first.title}: {reason}" if alone and where in reason else f"{first.title}: {where}: {reason}"
+        said = alone and wording.english_place(first.slice) in first.reason
+        text = say("blind.reason" if said else "blind.reason_where", title=title, where=where, reason=reason)
     return _line(health, text, len(group))
 
 
@@ -152,15 +263,16 @@ def _line(health: Health, text: str, count: int) -> dict[str, Any]:
 def _noun(group: list[Reading]) -> str:
     dimensions = {tuple(sorted(dimension for dimension, _ in reading.slice)) for reading in group}
     if len(dimensions) == 1 and len(names := dimensions.pop()) == 1:
-        return wording.plural(names[0].replace("_", " "))
-    return "slices"
+        return wording.dimensions(names[0])
+    return say("blind.slices")
 
 
 def _few(names: list[str], most: int = 3) -> str:
     beyond = len(names) - most
-    return ", ".join(names[:most]) + (f" and {beyond:,} more" if beyond > 0 else "")
+    listed = ", ".join(names[:most])
+    return say("blind.and_more", listed=listed, n=beyond) if beyond > 0 else listed
 
 
 def _sentence(reason: str) -> str:
-    text = reason.strip() or "No reason was given"
+    text = wording.sentence(reason.strip()) or say("blind.no_reason")
     return text if text.endswith((".", "!", "?")) else f"{text}."

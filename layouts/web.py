@@ -7,45 +7,48 @@ the analyst's pages may use `app.state.dash`, whose scripts a wall never loads.
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import uvicorn
-from dash import Dash
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from analytics.board import instant
 from layouts.alert_routes import AlertRoutes
-from layouts.feed import GZIP_HEADER, BoardFeed, Body, Event, encode
+from layouts.analysis.app import Analysis, make_dash
+from layouts.analysis.suites import Suites, packs_itself
+from layouts.code_routes import CodeRoutes
+from layouts.codes import Codes
+from layouts.gate import Gate
+from layouts.handled import HandledWatch
 from layouts.mail_routes import MailRoutes
 from layouts.pages import Pages
 from layouts.pulse import LIVE, Pulse
 from layouts.push import PushRoute
-from layouts.shell import ASSETS, wall_page, wall_shell
+from layouts.roster import Roster
+from layouts.screen_routes import ScreenRoutes
+from layouts.screens_page import ScreensPage
+from layouts.shell import wall_shell
 from layouts.times import read
+from layouts.wall_routes import WallRoutes, as_json
 from layouts.watch import DeskWatch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from layouts.desk import Desk
+    from layouts.feed import BoardFeed
+    from layouts.inquiry import Inquiry
     from layouts.push import Door
-
-RETRY = Event.raw(b"retry: 1000\n\n")
-
-WALL_POLICY = (
-    # 'unsafe-eval' lets browser automation wait for conditions on the page; all names are drawn as text, never as markup
-    "default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+    from layouts.screens import Screens
 
 
 def build_app(
@@ -57,75 +60,64 @@ def build_app(
     engine_timeout: float = 15.0,
     door: Door | None = None,
     desk: Desk | None = None,
+    inquiry: Inquiry | None = None,
+    screens: Screens | None = None,
+    walls: str = "open",
+    boards: Callable[[int], Mapping[str, Any] | None] | None = None,
 ) -> FastAPI:
     """Build the web app: `/` is the wall, `/api/board` the Board; `app.state.dash` is Dash for further pages.
 
     `door` takes what is pushed to `/api/push/NAME`; with a `desk` there are the pages of alerts, and walls say when alerts are
-    not in order.
+    not in order. With `screens` televisions can be paired, and with `walls` "paired" nobody else sees the wall and the Board.
+    `boards` gives a stored Board's JSON by its version, for the codes of tiles. Pages of screens and codes need a desk.
 
     `clock` gives the time (aware, UTC); the engine counts as dead `engine_timeout` seconds after its last beat.
     """
     watch = DeskWatch(desk, feed.nudge) if desk is not None else None
-    pulse = Pulse(feed, clock, engine_timeout, watch)
+    handled = HandledWatch(desk, feed.nudge) if desk is not None else None
+    pulse = Pulse(feed, clock, engine_timeout, watch, handled)
+    roster = Roster(screens, clock) if screens is not None else None
+    closed = walls == "paired" and roster is not None
     shell = wall_shell(title=title, public_url=public_url)
-    page = wall_page(shell, title=title)
-
-    async def wall(_: Request) -> Response:
-        return HTMLResponse(page, headers={"Cache-Control": "no-cache", "Content-Security-Policy": WALL_POLICY})
-
-    async def board(request: Request) -> Response:
-        latest = feed.latest
-        if latest is None:
-            return _json({"error": "No board yet: judging for the first time."}, 503)
-        if request.query_params.get("all") in {"1", "true"}:
-            return _prepared(request, await asyncio.to_thread(latest.whole))
-        return _prepared(request, latest.api)
-
-    async def wall_board(request: Request) -> Response:
-        # What the stream carries, for screens behind proxies that swallow streams.
-        latest = feed.latest
-        response = _prepared(request, latest.wall) if latest else _json(None, 200)
-        # A header holds Latin-1 at most, and what is wrong with alerts may name anybody.
-        response.headers["X-Painpoint-Beat"] = json.dumps(pulse.facts(), separators=(",", ":"))
-        return response
-
-    async def stream(request: Request) -> Response:
-        packed = "gzip" in request.headers.get("accept-encoding", "")
-        headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no", "Vary": "Accept-Encoding"}
-        if packed:
-            headers["Content-Encoding"] = "gzip"
-        events = _events(feed, pulse, request.headers.get("last-event-id"))
-        return StreamingResponse(_bytes(events, packed=packed), media_type="text/event-stream", headers=headers)
+    wall = WallRoutes(feed, pulse, title=title, public_url=public_url, roster=roster, closed=closed)
 
     async def healthz(_: Request) -> Response:
         alive = pulse.engine == LIVE
         facts = {"status": "ok" if alive else "engine dead", "last_judged": instant(feed.judged), "age": pulse.age()}
-        return _json(facts, 200 if alive else 503)
+        return as_json(facts, 200 if alive else 503)
 
     async def readyz(_: Request) -> Response:
         ready = feed.latest is not None
-        return _json({"status": "ready" if ready else "judging for the first time"}, 200 if ready else 503)
+        return as_json({"status": "ready" if ready else "judging for the first time"}, 200 if ready else 503)
 
     async def metrics(_: Request) -> Response:
         text = _metrics(feed, pulse, clock())
         if watch is not None:
             text += _alert_metrics(await watch.status(), clock())
+        if roster is not None:
+            text += await asyncio.to_thread(_screen_metrics, roster)
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     pages: list[Route] = []
     if desk is not None:
         shared = Pages(desk, feed, pulse, network=title, public_url=public_url, clock=clock)
-        pages = [*MailRoutes(shared).routes(), *AlertRoutes(shared).routes()]
+        pages = [
+            *MailRoutes(shared).routes(),
+            *AlertRoutes(shared).routes(),
+            *CodeRoutes(shared, Codes(feed, boards)).routes(),
+        ]
+        if screens is not None and roster is not None:
+            person = ScreensPage(shared, screens, roster, clock)
+            device = ScreenRoutes(screens, roster, title=title, public_url=public_url, clock=clock)
+            shared.further.append(person.entry)
+            pages += [*person.routes(), *device.routes()]
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
         # Before Dash's own route for "/", and as plain routes, which answer HEAD too.
         routes=[
-            Route("/", wall),
-            Route("/api/board", board),
-            Route("/api/board/wall", wall_board),
-            Route("/api/board/stream", stream),
+            *wall.routes(),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
@@ -133,23 +125,19 @@ def build_app(
             *pages,
         ],
     )
-    dash = Dash(
-        "painpoint",
-        server=app,
-        backend="fastapi",
-        assets_folder=str(ASSETS),
-        assets_ignore=r"(wall|pages)\..*",
-        title=title,
-        update_title="",
-        add_log_handler=False,
-    )
-    dash.layout = shell
-    # Dash answers every unknown address with its index page and 200, and on the app that was built last (trap of 4.4.1:
-    # `_setup_catchall` asks a global for "the" app). A wall needs honest 404s.
-    dash.backend._setup_catchall = lambda: None  # noqa: SLF001
+    dash = make_dash(app, title)
+    if inquiry is None:
+        dash.layout = shell
+    else:
+        hosts = [urlsplit(public_url).netloc] if public_url else []
+        analysis = Analysis(dash, feed, inquiry, desk, network=title, clock=clock, hosts=hosts)
+        app.router.routes[:0] = analysis.routes()
+    app.router.routes[:0] = Suites(dash).routes()
     app.state.dash = dash
     app.state.feed = feed
-    app.add_middleware(GZipMiddleware, minimum_size=500, compresslevel=6)  # leaves packed bodies and streams alone
+    app.add_middleware(Packing, minimum_size=500, compresslevel=6)  # leaves packed bodies and streams alone
+    if closed and roster is not None:
+        app.add_middleware(Gate, roster=roster, network=title, clock=clock)
     app.add_middleware(Guard, dash=dash)
     return app
 
@@ -164,6 +152,13 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: Any = None) -> None:
         self._feed.close()
         await super().shutdown(sockets)
+
+
+class Packing(GZipMiddleware):
+    """Packs what does not pack itself, once or in a thread: here it is done per request, on the event loop."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self.app if packs_itself(scope) else super().__call__)(scope, receive, send)
 
 
 class Guard:
@@ -210,50 +205,6 @@ def dash_policy(dash: Any) -> str:
     )
 
 
-async def _events(feed: BoardFeed, pulse: Pulse, last_id: str | None) -> AsyncIterator[Event]:
-    pulse.viewers += 1
-    try:
-        yield RETRY
-        seen = latest if (latest := feed.latest) and str(latest.version) == last_id else None
-        while not feed.closed:
-            bell = feed.bell()
-            latest = feed.latest
-            if latest is not seen and latest is not None:
-                seen = latest
-                yield latest.event
-            yield pulse.beat()
-            await asyncio.wait({bell}, timeout=pulse.pause())
-    finally:
-        pulse.viewers -= 1
-
-
-async def _bytes(events: AsyncIterator[Event], *, packed: bool) -> AsyncIterator[bytes]:
-    if packed:
-        yield GZIP_HEADER
-    async for event in events:
-        yield event.packed if packed else event.plain
-
-
-def _prepared(request: Request, body: Body) -> Response:
-    headers = {"ETag": body.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
-    if _matches(request.headers.get("if-none-match", ""), body.etag):
-        return Response(status_code=304, headers=headers)
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        packed = {**headers, "Content-Encoding": "gzip"}
-        return Response(body.packed, media_type="application/json", headers=packed)
-    return Response(body.plain, media_type="application/json", headers=headers)
-
-
-def _matches(candidates: str, etag: str) -> bool:
-    """Compare weakly, as If-None-Match wants it (RFC 9110, 13.1.2)."""
-    asked = {candidate.strip().removeprefix("W/") for candidate in candidates.split(",")}
-    return "*" in asked or etag.removeprefix("W/") in asked
-
-
-def _json(document: Any, status: int) -> Response:
-    return Response(encode(document), status, {"Cache-Control": "no-cache"}, "application/json")
-
-
 def _metrics(feed: BoardFeed, pulse: Pulse, now: datetime) -> str:
     lines = ["# TYPE painpoint_engine_age_seconds gauge", f"painpoint_engine_age_seconds {pulse.age():.3f}"]
     lines += ["# TYPE painpoint_viewers gauge", f"painpoint_viewers {pulse.viewers}"]
@@ -288,6 +239,17 @@ def _alert_metrics(status: Mapping[str, Any] | None, now: datetime) -> str:
             if value is not None:
                 lines += [f"# TYPE {name} gauge", f"{name} {value}"]
     return "\n".join(lines) + "\n"
+
+
+def _screen_metrics(roster: Roster) -> str:
+    """Write how many screens there should be and how many of them are silent; where that cannot be known, nothing."""
+    try:
+        living = [screen for screen in roster.all() if not screen["revoked_at"]]
+    except Exception:  # noqa: BLE001  # the other figures are worth having without the store
+        return ""
+    dead = sum(roster.is_dead(screen) for screen in living)
+    lines = ["# TYPE painpoint_screens gauge", f"painpoint_screens {len(living)}"]
+    return "\n".join([*lines, "# TYPE painpoint_screens_dead gauge", f"painpoint_screens_dead {dead}"]) + "\n"
 
 
 def _label(text: str) -> str:

@@ -7,66 +7,75 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
-from babel import Locale
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal
+
+from analytics.speech.language import SPOKEN, WRITTEN, form_of, language, own_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-LANGUAGES = {"en": "English", "de": "Deutsch"}
+    from babel import Locale
+
+    from analytics.speech.language import Language
+
+USUAL = WRITTEN
+LANGUAGES = {key: own_name(key) for key in SPOKEN}
 """The languages that pages and mails are written in, by their own names."""
-USUAL = "en"
-_LOCALES = {"en": Locale("en", "GB"), "de": Locale("de")}
 _FOLDER = Path(__file__).parent / "language"
-_tongue: ContextVar[str] = ContextVar("tongue", default=USUAL)
+_reader: ContextVar[Language] = ContextVar("reader", default=language(USUAL, "UTC"))  # noqa: B039  # it is frozen
+
+
+def reader() -> Language:
+    """Give how whoever reads here is spoken to: words, numbers, days, and the zone of the clock."""
+    return _reader.get()
 
 
 def tongue() -> str:
     """Give the language that is spoken here: a key of LANGUAGES."""
-    return _tongue.get()
+    return reader().key
 
 
 def locale() -> Locale:
     """Give how numbers and days are written here."""
-    return _LOCALES[tongue()]
+    return reader().locale
 
 
 @contextmanager
-def spoken(language: str) -> Iterator[None]:
-    """Speak a language within; one that is not there is English."""
-    before = _tongue.set(language if language in LANGUAGES else USUAL)
+def spoken(tongue: str, zone: str | None = None) -> Iterator[None]:
+    """Speak a language within, by the clock of a zone (IANA name, else that from before); one that is not there is English."""
+    heard = language(tongue if tongue in LANGUAGES else USUAL, zone or "UTC")
+    before = _reader.set(heard if zone else replace(heard, zone=reader().zone))
     try:
         yield
     finally:
-        _tongue.reset(before)
+        _reader.reset(before)
 
 
 @cache
-def sentences(language: str) -> Mapping[str, str | tuple[str, ...]]:
+def sentences(tongue: str) -> Mapping[str, str | tuple[str, ...]]:
     """Read all sentences of a language; those for one and for several are tuples."""
     found: dict[str, str | tuple[str, ...]] = {}
-    for path in sorted((_FOLDER / language).glob("*.po")):
+    for path in sorted((_FOLDER / tongue).glob("*.po")):
         with path.open("rb") as file:
-            for message in read_po(file, locale=language):
-                if message.id:
+            for message in read_po(file, locale=tongue):
+                if message.id and message.string:
                     key = message.id if isinstance(message.id, str) else message.id[0]
-                    said = message.string or ""
-                    found[key] = said if isinstance(said, str) else tuple(said)
+                    found[key] = message.string if isinstance(message.string, str) else tuple(message.string)
     return found
 
 
 def say(key: str, /, **values: Any) -> str:
     """Give a sentence with its {placeholders} filled in; what counts something says so by `n`, written {n:,}."""
-    text = _text(key)
+    text, heard = _text(key)
     if isinstance(text, tuple):
-        text = text[0 if locale().plural_form(values["n"]) == "one" else 1]
-    return _WRITTEN.vformat(text, (), values)
+        text = form_of(heard.locale, text, values["n"])
+    return _Written(heard).vformat(text, (), values)
 
 
 def word(group: str, key: str) -> str:
@@ -75,17 +84,22 @@ def word(group: str, key: str) -> str:
     return text if isinstance(text, str) else key.replace("_", " ")
 
 
-def _text(key: str) -> str | tuple[str, ...]:
-    return sentences(tongue()).get(key) or sentences(USUAL)[key]
+def _text(key: str) -> tuple[str | tuple[str, ...], Language]:
+    """Give a sentence, and whose language it is in: what is not there yet is said in English."""
+    own = sentences(tongue()).get(key)
+    return (own, reader()) if own else (sentences(USUAL)[key], replace(_ENGLISH, zone=reader().zone))
+
+
+_ENGLISH = language(USUAL, "UTC")
 
 
 class _Written(Formatter):
-    """Fills sentences in; numbers that ask for separators get those of the language."""
+    """Fills sentences in; numbers whose placeholders have a format get the separators of the language."""
+
+    def __init__(self, heard: Language) -> None:
+        self._heard = heard
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        if format_spec == "," and isinstance(value, (int, float)):
-            return str(format_decimal(value, "#,##0.###", locale()))
+        if format_spec and isinstance(value, (int, float)) and not isinstance(value, bool):
+            return self._heard.formatted(value, format_spec)
         return str(super().format_field(value, format_spec))
-
-
-_WRITTEN = _Written()

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from alerts.mail import words
-from alerts.mail.language import msgid, msgids
+from analytics.speech import words
+from analytics.speech.language import msgid, msgids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from alerts.letter import Letter, Notice
-    from alerts.mail.language import Language
+    from analytics.speech.language import Language
 
 IN_FULL, IN_FULL_OF_DIGEST, PICTURES = 8, 3, 3
 """So many notices are told in full (a digest is an overview first), and so many of them with a picture; the others have a row."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from alerts.mail.content import ordered, web
-from alerts.mail.words import LONGEST_NAME, clean, cut
+from analytics.speech.words import LONGEST_NAME, clean, cut
 
 if TYPE_CHECKING:
     from email.message import EmailMessage

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 
 import mrml
 
-from alerts.mail import content, template, words
+from alerts.mail import content, template
 from alerts.mail.content import web
 from alerts.mail.picture import described, picture
 from alerts.mail.subject import subject
+from analytics.speech import words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from alerts.letter import Letter
     from alerts.mail.content import Group
-    from alerts.mail.language import Language
+    from analytics.speech.language import Language
 
 MOST_HTML = 88_000
 """Bytes of the HTML part. Gmail clips what is longer than 102 kB, and hides what stands below."""

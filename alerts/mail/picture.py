@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import resvg_py
 
-from alerts.mail import words
 from alerts.mail.language import language as speak
 from alerts.mail.template import svg
+from analytics.speech import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from alerts.mail.language import Language
+    from analytics.speech.language import Language
 
 WIDTH, HEIGHT = 480, 230
 """Drawn at twice this size. Fonts of 14 stay legible when a phone shrinks the picture to 350."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alerts.mail import content, words
+from alerts.mail import content
 from alerts.mail.content import web
 from alerts.mail.language import language
 from alerts.mail.subject import subject
+from analytics.speech import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from alerts.letter import Letter, Notice
-    from alerts.mail.language import Language
+    from analytics.speech.language import Language
 
 LONGEST = 1500
 IN_FULL = 3

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from alerts.mail import words
 from alerts.mail.content import counts, ordered
-from alerts.mail.language import msgid
+from analytics.speech import words
+from analytics.speech.language import msgid
 
 if TYPE_CHECKING:
     from alerts.letter import Letter, Notice
-    from alerts.mail.language import Language
+    from analytics.speech.language import Language
 
 LONGEST = 140
 SHORT_NAME = 48

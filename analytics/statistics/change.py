@@ -87,7 +87,7 @@ def latest_means(
 
     def block(part: tuple[Array, ...], own: Calendar | None) -> Latest:
         (values,) = part
-        baseline = _baseline(values, held_out)
+        baseline = baseline_of(values, held_out)
         found = values if own is None else season(values, own, baseline=baseline, kind=kind).adjusted
         return _of_chart(guarded(xmr(found, baseline=baseline)), "xmr", window)
 
@@ -104,7 +104,7 @@ def latest_shares(
 
     def block(part: tuple[Array, ...], own: Calendar | None) -> Latest:
         events, sizes = part
-        baseline = _baseline(events, held_out)
+        baseline = baseline_of(events, held_out)
         usual = pooled(events, sizes, baseline & ~np.isnan(events)) > 0.5
         rarer = np.where(usual[..., None], sizes - events, events)
         return _turned(_latest_events(rarer, sizes, own, baseline, window, "share"), usual)
@@ -122,7 +122,7 @@ def latest_counts(
 
     def block(part: tuple[Array, ...], own: Calendar | None) -> Latest:
         events, sizes = part
-        return _latest_events(events, sizes, own, _baseline(events, held_out), window, "count")
+        return _latest_events(events, sizes, own, baseline_of(events, held_out), window, "count")
 
     return _in_blocks(block, observed(events, sizes, None)[:2], days)
 
@@ -157,7 +157,7 @@ def _latest_events(
     factors = None if days is None else season(events / sizes, days, sizes=sizes, baseline=baseline).effect
     events, sizes, factors = observed(events, sizes, factors)
     rate = pooled(events, sizes * factors, baseline & ~np.isnan(events))
-    rare = _middling(rate[..., None] * sizes * factors, baseline) < RARE
+    rare = middling(rate[..., None] * sizes * factors, baseline) < RARE
     charted, name = (p_chart, "p") if shape == "share" else (u_chart, "u")
     often = ~rare
     chart = guarded(charted(events[often], sizes[often], baseline=baseline, factors=factors[often]))
@@ -167,11 +167,11 @@ def _latest_events(
     return _merged(rare, yes, _of_chart(chart, name, window))
 
 
-def _baseline(values: Array, held_out: int) -> Array:
+def baseline_of(values: Array, held_out: int) -> Array:
     return np.asarray(np.arange(values.shape[-1]) < values.shape[-1] - held_out)
 
 
-def _middling(expected: Array, baseline: Array) -> Array:
+def middling(expected: Array, baseline: Array) -> Array:
     """Give the events of a middling day of the baseline; unknown days are none."""
     known = np.where(baseline, expected, np.nan)
     ranks = np.sort(known, axis=-1)  # NaN last
@@ -230,8 +230,8 @@ def _since(chart: Chart, side: Array) -> Array:
 def _of_cusum(sums: Cusum, values: Array, sizes: Array, ceiling: float, window: int | None) -> Latest:
     day = _last(values)
     side, nothing = _at(sums.side, day), np.zeros(day.shape)
-    lower, upper = _reach(sums, _at(sizes, day), ceiling)
-    from_, to = _reach(sums, _size_ahead(sizes, window), ceiling)
+    lower, upper = reach(sums, _at(sizes, day), ceiling)
+    from_, to = reach(sums, _size_ahead(sizes, window), ceiling)
     return Latest(
         np.full(day.shape, "cusum", dtype=object),
         day,
@@ -259,7 +259,7 @@ def _size_ahead(sizes: Array, window: int | None) -> Array:
     return np.asarray(total * share)
 
 
-def _reach(sums: Cusum, size: Array, ceiling: float) -> tuple[Array, Array]:
+def reach(sums: Cusum, size: Array, ceiling: float) -> tuple[Array, Array]:
     """Give where the rate of `size` more lies: 3 standard deviations of the Gamma-Poisson's forecast about its mean.
 
     Its variance e (1 + size / baseline's) with e = events expected, of half an event more than seen, knows how short the baseline

@@ -58,6 +58,7 @@ def export_readings(session: Session, options: dict[str, Any], to: Reporter) -> 
 
 def export_rows(session: Session, options: dict[str, Any], to: Reporter) -> int:
     """Write all rows behind a number."""
+    from data.exports.laid import lay  # noqa: PLC0415
     from data.exports.rows import look, quiet_judge, rows_sheet  # noqa: PLC0415
 
     format_ = format_of(options, FORMATS)
@@ -66,7 +67,8 @@ def export_rows(session: Session, options: dict[str, Any], to: Reporter) -> int:
     judge = quiet_judge(session, to)
     with session.warehouse.reader(session.names, sight.moment, sight.batch, session.settings.timezone) as view:
         looked = look(session, view, judge, kpi, slice_, sight)
-        sheet = rows_sheet(session, view, judge, kpi, looked)
+        laid = lay(view, judge, kpi, looked.by, looked.slices, sight.moment)
+        sheet = rows_sheet(session, view, kpi, looked, laid)
         write_sheet(sheet, format_, options, to)
     value = "no figure" if looked.reading["value"] is None else f"{looked.reading['value']:.12g}"
     announce(options, f"{sheet.total:,} rows behind {kpi.key} = {value}", to)

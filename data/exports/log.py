@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from data.asked import Seen
     from data.session import Session
+    from data.settings import Settings
     from data.warehouse import Generation, Reader
 
 _PLACE = ("source", "generation", "batch", "row", "file", "place", "key", "recorded_at", "id", "same", "kind", "at")
@@ -25,15 +26,19 @@ _ALIKE = 0.8
 
 def order_record(session: Session, seen: Seen, order: str) -> Record:
     """Give the step record of an order. Raises UsageError for an order that nothing tells of."""
-    settings = session.settings
-    with session.warehouse.reader(session.names, seen.moment, seen.batch, settings.timezone) as view:
-        rows = list(_rows(view, order))
-        moment = naive(seen.moment)
-        steps = steps_of(rows, order, moment)
-        if not steps:
-            raise UsageError(_unknown(view, order))
-        facts = values_of(rows, "repair_orders", order, moment)
-        return Record(order, settings.network, settings.timezone, seen.moment, view.batch, seen.version, facts, steps)
+    with session.warehouse.reader(session.names, seen.moment, seen.batch, session.settings.timezone) as view:
+        return record_in(view, session.settings, seen, order)
+
+
+def record_in(view: Reader, settings: Settings, seen: Seen, order: str) -> Record:
+    """Give the step record of an order as a view of the facts has it."""
+    rows = list(_rows(view, order))
+    moment = naive(seen.moment)
+    steps = steps_of(rows, order, moment)
+    if not steps:
+        raise UsageError(_unknown(view, order))
+    facts = values_of(rows, "repair_orders", order, moment)
+    return Record(order, settings.network, settings.timezone, seen.moment, view.batch, seen.version, facts, steps)
 
 
 def _rows(view: Reader, order: str) -> Iterator[Told]:

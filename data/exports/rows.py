@@ -8,27 +8,23 @@ from typing import TYPE_CHECKING, Any
 from analytics.adding_up import adding_up
 from analytics.board import past, reading_json
 from analytics.explain import formula
-from analytics.integrity import why
-from analytics.measure import SEPARATOR, ZONE
-from analytics.rows_behind import behind_number, members
+from analytics.rows_behind import members
 from analytics.wording import place
 from data.asked import near, stored_board
-from data.exports.tables import Column, Kind, Sheet
+from data.exports.laid import ALL
+from data.exports.tables import Sheet
 from data.reporting import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from analytics.judge import Judge
     from analytics.kpi import Kpi, Slice
-    from analytics.rows_behind import Question
     from data.asked import Seen
+    from data.exports.laid import Laid, Narrowed
     from data.reporting import Reporter
     from data.session import Session
     from data.warehouse import Reader
-
-PART = 20_000
-"""Rows that are held in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +34,10 @@ class Looked:
     reading: dict[str, Any]
     slices: Sequence[Slice]
     seen: Seen
+
+    @property
+    def by(self) -> tuple[str, ...]:
+        return tuple(self.reading["slice"])
 
 
 def look(session: Session, view: Reader, judge: Judge, kpi: Kpi, slice_: Slice, seen: Seen) -> Looked:
@@ -63,53 +63,19 @@ def _no_slice(kpi: Kpi, mine: dict[Slice, Any], slice_: Slice) -> str:
     return f"{kpi.key} has no slice {place(slice_)}{near(place(slice_), alike)}."
 
 
-def rows_sheet(session: Session, view: Reader, judge: Judge, kpi: Kpi, looked: Looked) -> Sheet:
-    """Lay all rows behind a reading out as a table; they are worked out here and read when the table is written."""
-    by = tuple(sorted(looked.reading["slice"]))
-    by = next((each for each in ((), *kpi.by) if sorted(each) == list(by)), by)
-    question = behind_number(judge, view, kpi, by, looked.slices, looked.seen.moment)
-    columns = _laid(view, question)
-    total = _total(view)
-    timezone = session.settings.timezone
-    identity = _identity(session, kpi, looked, view.batch, total)
-    shown = tuple(column for column in columns if column.name != ZONE)
-    told = shown if question.pack is None else (*shown, Column("why", width=60))
-    return Sheet("Rows", told, _parts(view, columns, question, timezone), total, timezone, identity)
+def rows_sheet(session: Session, view: Reader, kpi: Kpi, looked: Looked, laid: Laid, narrowed: Narrowed = ALL) -> Sheet:
+    """Lay the rows behind a reading out as a table, all of them or those that filters leave; they are read when it is written."""
+    every = laid.count(view.con)
+    total = every if narrowed is ALL else laid.count(view.con, narrowed)
+    identity = _identity(session, kpi, looked, view.batch, every) | _narrowing(narrowed, total)
+    parts = laid.parts(view.con, narrowed)
+    return Sheet("Rows", laid.columns, parts, total, session.settings.timezone, identity)
 
 
-def _laid(view: Reader, question: Question) -> list[Column]:
-    """Work the rows out into a table of the reader's own."""
-    laid = view.keep("exported", question.key, question.build, question.times, question.texts)
-    return [Column(name, _kind(type_)) for name, type_ in laid.items()]
-
-
-def _kind(type_: str) -> Kind:
-    if type_.startswith("timestamp"):
-        return "time"
-    if type_.startswith("int"):
-        return "integer"
-    kinds: dict[str, Kind] = {"boolean": "bool", "string": "text"}
-    return kinds.get(type_.lstrip("!"), "number")
-
-
-def _total(view: Reader) -> int:
-    row = view.con.execute("SELECT count(*) FROM exported").fetchone()
-    return int(row[0]) if row else 0
-
-
-def _parts(view: Reader, columns: Sequence[Column], question: Question, timezone: str) -> Iterator[list[Sequence[Any]]]:
-    names = [column.name for column in columns]
-    answer = view.con.execute("SELECT * FROM exported ORDER BY key")
-    while rows := answer.fetchmany(PART):
-        yield [_told(dict(zip(names, row, strict=True)), question, timezone) for row in rows]
-
-
-def _told(row: dict[str, Any], question: Question, timezone: str) -> list[Any]:
-    """Give a row's values as they are shown, with the sentence of an evidence pack on the clock of its site."""
-    zone = row.pop(ZONE, None) or timezone
-    evidence = [] if question.pack is None else [why(question.pack, row, zone)]
-    row["key"] = str(row["key"]).replace(SEPARATOR, " | ")
-    return [*row.values(), *evidence]
+def _narrowing(narrowed: Narrowed, total: int) -> dict[str, Any]:
+    """Say what was left out, so that nobody takes the rows shown for all of them."""
+    said: dict[str, Any] = {"sorted by": narrowed.sorted_by} if narrowed.sorted_by else {}
+    return said | ({"filters": narrowed.filters, "rows shown": total} if narrowed.filters else {})
 
 
 def _identity(session: Session, kpi: Kpi, looked: Looked, batch: int, total: int) -> dict[str, Any]:

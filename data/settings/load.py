@@ -88,6 +88,7 @@ class _Reader:
             web_host=web.host,
             web_port=web.port,
             public_url=web.public_url,
+            walls=web.walls,
             mail=mail,
             alerting=alerting,
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from babel import Locale, UnknownLocaleError
 
 from analytics.routing import Recipient
+from analytics.speech.language import SPOKEN
 from data.settings.origin import say_unknown_zone
 from data.settings.problems import closest, listed, quoted
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from data.settings.draft import Entry
     from data.settings.problems import Place
 
-LANGUAGES = ("en", "de")
-"""Those that the texts of alerts are written in; a region only changes numbers and dates."""
 _MAIL = re.compile(r"[^@\s<>,;:\"()\[\]]+@[^@\s<>,;:\"()\[\]/]+")
 _CHAT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 
@@ -92,7 +91,7 @@ def read_language(written: str, otherwise: str, place: Place) -> str:
     except (ValueError, UnknownLocaleError):
         place.say(f"unknown language {quoted(written)}", mend)
         return otherwise
-    if locale.language not in LANGUAGES:
+    if locale.language not in SPOKEN:
         place.say(f"alerts have no texts in {locale.english_name or quoted(written)} yet", mend)
         return otherwise
     return str(locale).replace("_", "-")

@@ -60,6 +60,7 @@ class Web(Shape):
     host: str = "127.0.0.1"
     port: Port = 8050
     public_url: str | None = None
+    walls: Literal["open", "paired"] = "open"
 
 
 class MailShape(Shape):

@@ -136,6 +136,7 @@ class Settings:
     web_host: str = "127.0.0.1"
     web_port: int = 8050
     public_url: str | None = None
+    walls: Literal["open", "paired"] = "open"
     mail: Mail | None = None
     alerting: Alerting = field(default_factory=Alerting)
 

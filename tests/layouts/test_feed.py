@@ -8,18 +8,23 @@ import zlib
 import orjson
 from wall_boards import all_green, board, busy, few, reading
 
-from layouts.feed import GZIP_HEADER, BoardFeed, Event, Snapshot
+from layouts.edition import Edition
+from layouts.feed import GZIP_HEADER, MOST_EDITIONS, BoardFeed, Event, Snapshot
+
+PLAIN = Edition()
 
 
 def test_bodies_are_the_same_plain_and_packed():
     snapshot = Snapshot(busy())
-    for body in (snapshot.wall, snapshot.api, snapshot.whole()):
+    for body in (snapshot.edition(PLAIN).body, snapshot.api, snapshot.whole()):
         assert gzip.decompress(body.packed) == body.plain
-    assert orjson.loads(snapshot.event.plain.split(b"data: ")[1]) == orjson.loads(snapshot.wall.plain)
+    assert orjson.loads(snapshot.edition(PLAIN).event.plain.split(b"data: ")[1]) == orjson.loads(
+        snapshot.edition(PLAIN).body.plain
+    )
 
 
 def test_packed_events_join_to_one_stream_in_any_order():
-    events = [Event.of("beat", b'{"n":%d}' % n) for n in range(20)] + [Snapshot(few()).event]
+    events = [Event.of("beat", b'{"n":%d}' % n) for n in range(20)] + [Snapshot(few()).edition(PLAIN).event]
     for order in (events, events[::-1]):
         stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
         stream.decompress(GZIP_HEADER)
@@ -36,8 +41,8 @@ def test_greens_are_prepared_once_and_only_when_asked_for():
 
 
 def test_boards_of_one_version_differ_in_their_etag():
-    assert Snapshot(all_green()).wall.etag != Snapshot(board([reading()])).wall.etag
-    assert Snapshot(all_green()).wall.etag == Snapshot(all_green()).wall.etag
+    assert Snapshot(all_green()).edition(PLAIN).body.etag != Snapshot(board([reading()])).edition(PLAIN).body.etag
+    assert Snapshot(all_green()).edition(PLAIN).body.etag == Snapshot(all_green()).edition(PLAIN).body.etag
 
 
 def test_a_change_from_another_thread_wakes_every_viewer_once():
@@ -62,3 +67,31 @@ def test_a_closed_loop_does_not_disturb_the_judging_thread():
     asyncio.run(leave())
     feed.publish(all_green())
     assert feed.latest is not None
+
+
+def test_editions_that_are_looked_at_are_prepared_with_the_next_board():
+    feed = BoardFeed()
+    feed.publish(all_green())
+    asked = Edition("region", "https://pain.example.com", "de")
+    assert feed.latest.ready(asked) is None
+    assert feed.latest.edition(asked) is feed.latest.edition(asked)
+    feed.publish(few())
+    assert feed.latest.ready(asked)
+    assert orjson.loads(feed.latest.ready(asked).body.plain)["by"] == "region"
+
+
+def test_an_edition_that_nobody_looks_at_is_dropped():
+    feed = BoardFeed()
+    feed.publish(all_green())
+    feed.latest.edition(Edition("region"))
+    for _ in range(2):
+        feed.publish(few())
+        feed.latest.edition(PLAIN)
+    assert feed.latest.ready(Edition("region")) is None
+
+
+def test_nobody_can_ask_for_any_number_of_editions():
+    snapshot = Snapshot(all_green())
+    made = [snapshot.edition(Edition(origin=f"http://host{n}")) for n in range(3 * MOST_EDITIONS)]
+    assert len(set(map(id, made))) <= MOST_EDITIONS
+    assert made[-1] is snapshot.edition(PLAIN)

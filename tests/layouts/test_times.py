@@ -7,6 +7,7 @@ from list_desk import ago
 from wall_boards import NOW
 
 from layouts.times import Times, is_for_ever
+from layouts.words import spoken
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,28 @@ def test_tomorrow_at_eight_knows_the_clock_changes(now, hours):
 def test_what_ends_in_the_last_year_has_no_end():
     assert is_for_ever("9999-12-31T23:59:59.999999Z")
     assert not is_for_ever(ago())
+
+
+@pytest.mark.parametrize(
+    ("zone", "text"),
+    [
+        ("Europe/Berlin", "Di. 24. Nov. 14:03 MEZ"),
+        ("Asia/Kolkata", "Di. 24. Nov. 18:33 IST"),
+        ("America/Sao_Paulo", "Di. 24. Nov. 10:03 UTC-03:00"),
+        ("No/Where", "Di. 24. Nov. 13:03 UTC"),
+    ],
+)
+def test_a_time_in_german_carries_the_label_of_its_zone_too(zone, text):
+    with spoken("de", "Asia/Tokyo"):
+        assert Times(NOW, zone).when(ago()) == text
+
+
+def test_other_times_in_german():
+    times = Times(NOW, "Europe/Berlin")
+    with spoken("de"):
+        assert times.when("2025-07-01T12:00:07Z", seconds=True) == "Di. 1. Juli 2025 14:00:07 MESZ"
+        assert times.day(ago()) == "Dienstag, 24. November 2026"
+        assert times.clock(ago()) == "14:03:10 MEZ"
+        assert [times.span(ago(**delta)) for delta in ({"seconds": 5}, {"hours": 47}, {"days": 1234})] == [
+            "5 s", "47 Std.", "1.234 Tg.",
+        ]  # fmt: skip

@@ -6,12 +6,28 @@ from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from wall_boards import BOARDS, NOW, all_green, board, busy, driver, feed, greens, pains, reading, unknowns
+from wall_boards import (
+    BOARDS,
+    NOW,
+    all_green,
+    board,
+    busy,
+    driver,
+    expecting,
+    feed,
+    greens,
+    pains,
+    reading,
+    regions,
+    unknowns,
+)
 
 from analytics.board import as_json
 from analytics.kpi import Health, Level
+from layouts.edition import Edition
 from layouts.feed import encode
 from layouts.wall import MOST_LINES, MOST_TILES, unknown_lines, wall_payload
+from layouts.words import spoken
 
 
 def test_figures_are_those_of_the_api():
@@ -34,9 +50,9 @@ def test_no_green_is_drawn_and_tiles_keep_their_rank():
 
 
 def test_what_does_not_fit_is_counted():
-    payload = wall_payload(board([*pains(58, Level.RED), *pains(4, Level.TURNING), *pains(9, Level.AMBER)]))
-    assert len(payload["tiles"]) == MOST_TILES
-    assert payload["more"] == {"red": 0, "turning": 2, "amber": 9}
+    payload = wall_payload(board([*pains(58, Level.RED), *pains(4, Level.TURNING), *pains(19, Level.AMBER)]))
+    assert len(payload["tiles"]) == MOST_TILES[Level.RED] + 4 + MOST_TILES[Level.AMBER]
+    assert payload["more"] == {"red": 58 - MOST_TILES[Level.RED], "turning": 0, "amber": 19 - MOST_TILES[Level.AMBER]}
 
 
 def test_a_stale_tile_is_dated_by_the_feed_its_reason_names():
@@ -126,3 +142,39 @@ def test_one_cause_takes_one_of_the_first_places():
     same = {"kpi": "late_repairs", "slice": {}, "share": 0.9}
     reds = [reading(0, pain=100.0), reading(1, pain=90.0, shared=same), reading(2, pain=20.0)]
     assert [tile["pain"] for tile in wall_payload(board(reds))["tiles"]] == [100.0, 20.0, 90.0]
+
+
+def test_areas_are_those_of_the_slice_or_of_its_partner():
+    payload = wall_payload(regions(), Edition("region"))
+    areas = {area["name"]: area for area in payload["areas"]}
+    assert list(areas) == ["APAC", "Africa", "Americas", "EMEA", "Nordics"]
+    assert next(tile["place"] for tile in areas["Africa"]["tiles"]) == "Country NG"
+    assert areas["Nordics"]["counts"] | {"unknown_by": 0} == {"judged": 5, "red": 0, "turning": 0, "amber": 0, "unknown": 0,
+                                                              "green": 5, "unknown_by": 0}  # fmt: skip
+    assert areas["APAC"]["counts"]["unknown"] == areas["APAC"]["unknown"][0]["count"] == 1
+    assert sum(area["counts"]["judged"] for area in areas.values()) < payload["counts"]["judged"]
+
+
+def test_codes_are_the_same_in_the_whole_and_in_an_area():
+    payload = wall_payload(regions(), Edition("country"))
+    whole = {(tile["kpi"], str(tile["slice"]), tile["level"]): tile["code"] for tile in payload["tiles"]}
+    for area in payload["areas"]:
+        for tile in area["tiles"]:
+            assert whole.get((tile["kpi"], str(tile["slice"]), tile["level"]), tile["code"]) == tile["code"]
+
+
+def test_an_outlook_is_drawn_as_days_after_the_history():
+    (tile,) = wall_payload(board([expecting(reading(level=Level.TURNING))]))["tiles"]
+    assert (tile["outlook"]["red_on"], tile["outlook"]["probability"]) == ("2026-11-26", 0.71)
+    assert [point[0] for point in tile["outlook"]["band"]] == list(range(1, 11))
+    for strange in (None, "soon", {}, {"band": None}, {"red_on": None, "probability": None}):
+        (tile,) = wall_payload(board([reading(outlook=strange)]))["tiles"]
+        assert not tile["outlook"] or not tile["outlook"]["red_on"]
+
+
+def test_a_wall_speaks_german():
+    with spoken("de"):
+        payload = wall_payload(board([reading(), *unknowns()]))
+    assert payload["tiles"][0]["shown"] == "14,2 %"
+    assert payload["tiles"][0]["hurt"] == "16 Kunden betroffen"
+    assert any("mit zu kleiner Stichprobe" in line["text"] for line in payload["unknown"])

@@ -4,6 +4,7 @@ import pytest
 
 from analytics.kpi import SMALL
 from layouts import wording
+from layouts.words import spoken
 
 
 @pytest.mark.parametrize(
@@ -86,3 +87,48 @@ def test_plural(noun, text):
 )
 def test_a_driver_in_short(where, text):
     assert wording.driver({"where": where, "share": 0.632}) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ((), "Ganzes Netz"),
+        ((("partner", "iFix"), ("product", "A52")), "iFix, Produkt A52"),
+        ((("country", "IN"),), "Land IN"),
+        ((("country", SMALL),), "Länder, einzeln zu klein für ein Urteil"),
+        ((("service_type", "walk in"),), "Serviceart walk in"),
+        ((("weekday", "Friday"),), "Wochentag Freitag"),
+    ],
+)
+def test_place_in_german(part, text):
+    with spoken("de"):
+        assert wording.place(part) == text
+        assert wording.place(dict(part)) == text
+    assert wording.english_place(part) != text
+
+
+def test_figures_in_german():
+    with spoken("de"):
+        assert wording.value_and_limit(0.142, 0.10, "%") == ("14,2 %", "10 %")
+        assert wording.value_and_limit(171.0, 120.0, "h") == ("7,12 Tage", "5 Tage")
+        assert wording.value_and_limit(1.7, (0.6, 1.6), "") == ("1,7", "0,6 bis 1,6")
+        assert wording.value_and_limit(None, 0.1, "%") == ("?", "10 %")
+        assert wording.values("h", 24.0, 1.5) == ["24 Std.", "1,5 Std."]
+        assert [wording.percent(each) for each in (0.98, 0.999, 0.001)] == ["98 %", "> 99 %", "< 1 %"]
+        assert [wording.whole(each) for each in (12400, 2.5)] == ["12.400", "2,5"]
+        assert wording.figure(0.042) == "0,042"
+
+
+def test_names_in_german():
+    with spoken("de"):
+        assert wording.title("Late repairs") == "Verspätete Reparaturen"
+        assert wording.title("Our own figure") == "Our own figure"
+        assert (wording.dimension("service_type"), wording.dimensions("country")) == ("Serviceart", "Länder")
+        assert wording.hurt(1234) == "1.234 Kunden betroffen"
+        assert (wording.measure("add_capacity"), wording.measure("Swap 58 now")) == ("Kapazität erhöhen", "Swap 58 now")
+        assert wording.driver({"where": {"weekday": "Monday"}, "share": 0.632}) == "63 % davon: Montag"
+        assert wording.driver({"where": {"country": "FR"}, "share": 0.632}) == "63 % davon: Land FR"
+        assert (
+            wording.sentence("14.2 % meets the green limit of 15 %.") == "14,2 %: innerhalb der grünen Grenze (15 %)."
+        )
+    assert wording.sentence("14.2 % meets the green limit of 15 %.") == "14.2 % meets the green limit of 15 %."

@@ -190,6 +190,11 @@ def single():
     return board([reading(), *greens(311)])
 
 
+def opened():
+    """The lone red of `single`, and one that has just opened."""
+    return board([reading(), reading(1, (("partner", "Mumbai Mobile Care"),), since=NOW), *greens(310)])
+
+
 def dead_source():
     late = "Source contact_centre has been dead since 24 Nov 04:10."
     blind = [reading(n, (("partner", PARTNERS[n]),), Level.UNKNOWN, health=Health.DEAD, reason=late) for n in range(8)]
@@ -239,7 +244,69 @@ def wordy():
     )
 
 
+MASTER = {
+    name: {"country": country, "region": region, "type": "repair shop"}
+    for name, country, region in (
+        ("FixIt Berlin GmbH", "DE", "EMEA"), ("Mumbai Mobile Care", "IN", "APAC"), ("iRepair Paris 11e", "FR", "EMEA"),
+        ("QuickPhone Leeds", "GB", "EMEA"), ("Taller Central Madrid", "ES", "EMEA"), ("Kowalski Serwis Gdańsk", "PL", "EMEA"),
+        ("Lagos Device Clinic", "NG", "Africa"), ("São Paulo Assistência Técnica Autorizada", "BR", "Americas"),
+        ("Tokyo 修理センター", "JP", "APAC"), ("Delhi Gadget Hospital", "IN", "APAC"), ("Quiet Oslo", "NO", "Nordics"),
+    )
+}  # fmt: skip
+
+
+def expecting(made, days=2, probability=0.71, ahead=10):
+    """Give a reading an outlook that goes on from its last figure."""
+    last = made.history[-1][1]
+    band = [
+        [(NOW + timedelta(days=n)).date().isoformat(), last * (1 + 0.005 * n), last * (1 + 0.04 * n)]
+        for n in range(1, ahead + 1)
+    ]
+    day = (NOW + timedelta(days=days)).date().isoformat()
+    return replace(made, outlook={"red_on": day, "probability": probability, "band": band})
+
+
+def regions():
+    """Reds in three regions, one of them by its country alone; a region that is green; turning ones with an outlook."""
+    made = [
+        *pains(6, Level.RED),
+        reading(1, (("country", "NG"),), pain=9.0),
+        *(expecting(each, 2 + n) for n, each in enumerate(pains(3, Level.TURNING, 5))),
+        *pains(4, Level.AMBER, 1),
+    ]
+    calm = [reading(n, (("partner", "Quiet Oslo"),), Level.GREEN, pain=0.0) for n in range(5)]
+    blind = [reading(2, (("partner", "Tokyo 修理センター"),), Level.UNKNOWN, health=Health.NO_DATA, reason="No rows")]
+    return board([*made, *calm, *blind, *greens(200)], partners=MASTER)
+
+
+def outweighed():
+    """One pain that dwarfs all others."""
+    made = list(pains(6, Level.RED))
+    made[0] = replace(made[0], pain=400.0, customers=400.0)
+    return board([*made, *greens(280)], partners=MASTER)
+
+
+def turning():
+    """Nothing is red yet."""
+    return board([*(expecting(each, 3) for each in pains(3, Level.TURNING)), *greens(280)], partners=MASTER)
+
+
 BOARDS = {
     made.__name__: made
-    for made in (all_green, busy, few, single, dead_source, only_unknown, nothing, hostile, small_pool, wordy)
+    for made in (
+        regions,
+        outweighed,
+        turning,
+        all_green,
+        busy,
+        few,
+        single,
+        opened,
+        dead_source,
+        only_unknown,
+        nothing,
+        hostile,
+        small_pool,
+        wordy,
+    )
 }

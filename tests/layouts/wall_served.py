@@ -36,7 +36,7 @@ def until(true, seconds=15.0, pause=0.05):
 class Served:
     """The web app on loopback in a thread, on a clock that the test sets."""
 
-    def __init__(self, engine_timeout=15.0, desk=None, public_url=None):
+    def __init__(self, engine_timeout=15.0, desk=None, public_url=None, **more):
         self.now = NOW
         self.feed = BoardFeed()
         self.desk = desk
@@ -47,7 +47,9 @@ class Served:
             clock=lambda: self.now,
             engine_timeout=engine_timeout,
             desk=desk,
+            **more,
         )
+        self.app.state.screens = more.get("screens")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.server = Server(self.app, host="127.0.0.1", port=self.port, log_level="warning")
@@ -75,8 +77,8 @@ class Wall:
         self.url = f"http://127.0.0.1:{self.port}/"
         self.process = None
 
-    def start(self, board, engine_timeout=15.0):
-        command = [sys.executable, str(HERE / "wall_server.py"), str(self.port), board, str(engine_timeout)]
+    def start(self, board, engine_timeout=15.0, walls="open"):
+        command = [sys.executable, str(HERE / "wall_server.py"), str(self.port), board, str(engine_timeout), walls]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
         until(self._answers, 30)
         return self

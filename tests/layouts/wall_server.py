@@ -1,4 +1,5 @@
-"""Serves a wall for the browser tests; orders come as lines on stdin: `board NAME`, `beat`, `still`, `alerts SENTENCE`, `deaf`.
+"""Serves a wall for the browser tests; orders come as lines on stdin: `board NAME`, `beat`, `still`, `alerts SENTENCE`, `deaf`,
+`taken ACTOR` (the first tile's episode), `free`.
 
 Time runs from the boards' own moment on, so that ages are the same whenever the tests run.
 """
@@ -11,7 +12,8 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 
-from list_desk import ListDesk
+from list_desk import ListDesk, ago, episode
+from list_screens import ListScreens
 from wall_boards import BOARDS, NOW
 
 from layouts.feed import BoardFeed
@@ -19,7 +21,7 @@ from layouts.web import Server, build_app
 
 
 def main():
-    port, name, timeout = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+    port, name, timeout, walls = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4]
     started = time.monotonic()
     beating = threading.Event()
     feed = BoardFeed()
@@ -50,6 +52,15 @@ def main():
                 beating.clear()
             elif order in {"alerts", "deaf"}:
                 desk.sentence, desk.broken = rest, order == "deaf"
+            elif order == "free":
+                desk.kept = []
+            elif order == "taken":
+                first = feed.latest.board.readings[0]
+                desk.kept = [
+                    episode(
+                        1, kpi=first.kpi, slice=dict(first.slice), acknowledged_by=rest, acknowledged_at=ago(hours=2)
+                    )
+                ]
 
     beating.set()
     feed.beat(clock())
@@ -61,6 +72,8 @@ def main():
         clock=clock,
         engine_timeout=timeout,
         desk=desk,
+        screens=ListScreens(),
+        walls=walls,
     )
     threading.Thread(target=engine, daemon=True).start()
     threading.Thread(target=obey, daemon=True).start()

@@ -15,6 +15,7 @@ import pytest
 
 from analytics.kpi import SMALL
 from data.asked import seen
+from data.exports.laid import lay
 from data.exports.rows import look, quiet_judge, rows_sheet
 from data.exports.tables import write_sheet
 from data.settings.load import SHIPPED_KPIS
@@ -38,7 +39,8 @@ def exported(demo, board, tmp_path_factory):
             kpi = kpis[reading["kpi"]]
             looked = look(demo, view, judge, kpi, tuple(sorted(reading["slice"].items())), sight)
             assert looked.reading == reading
-            write_sheet(rows_sheet(demo, view, judge, kpi, looked), "parquet", {"out": str(out)}, heard)
+            laid = lay(view, judge, kpi, looked.by, looked.slices, sight.moment)
+            write_sheet(rows_sheet(demo, view, kpi, looked, laid), "parquet", {"out": str(out)}, heard)
             table = pq.read_table(out)
             return kpi, table.to_pandas(), json.loads(table.schema.metadata[b"painpoint"])
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from alerts.mail.language import is_shipped, msgid
 from analytics import wording
 from analytics.kpi import SMALL
+from analytics.speech.language import is_shipped, msgid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from alerts.mail.language import Language
+    from analytics.speech.language import Language
 
 SOURCE = "source"
 LONGEST_NAME = 80
@@ -147,8 +147,12 @@ class Scale:
         if number is None or not math.isfinite(number):
             return "?"
         said = reader.number(number * self.factor)
-        unit = reader.name("one", _ONE.get(self.unit, self.unit)) if said == "1" and self.unit in _ONE else self.unit
-        return f"{said} {clean(reader.name('unit', unit))}".strip()
+        return f"{said} {clean(unit_of(reader, self.unit, one=said == '1'))}".strip()
+
+
+def unit_of(reader: Language, unit: str, *, one: bool = False) -> str:
+    """Name a unit, which may be another word where there is one of it."""
+    return reader.name("one", _ONE[unit]) if one and unit in _ONE else reader.name("unit", unit)
 
 
 _ONE = {"orders": "order", "claims": "claim", "entries": "entry", "points": "point", "d": "d"}
