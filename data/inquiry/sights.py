@@ -35,6 +35,8 @@ AT_ONCE = 3
 """Questions that are worked on at the same time; each uses all cores, so that more would only slow each other down."""
 LONG_AT_ONCE = 2
 """Exports that are written at the same time."""
+IDLE_NEWEST = 3600.0
+"""The same for the newest Board of a large network, whose view took long to prepare and is the likeliest to be asked."""
 SWEEP = 15.0
 PAUSE = 0.05
 
@@ -163,8 +165,10 @@ class Sights:
         if version is None:
             return
         self._offered = None
-        for each in [each for each in self._open if not each.asked]:
-            self._end(each)
+        for each in list(self._open):
+            if not each.asked:
+                self._end(each)
+            each.used = time.monotonic()  # whoever looks at the Board before goes on doing so for a while
         sight = Sight(version, offered, Behind(self._judge, offered))
         self._open.append(sight)
         self._make_room()
@@ -219,8 +223,11 @@ class Sights:
             if self._offered is not None and now - self._offered_at > SWEEP:
                 self._offered.close()
                 self._offered = None
-            for each in [each for each in self._open if now - each.used > IDLE]:
-                self._end(each)
+            newest = max((each.version for each in self._open), default=0)
+            for each in list(self._open):
+                lasts = IDLE_NEWEST if each.version == newest and not each.small else IDLE
+                if now - each.used > lasts:
+                    self._end(each)
 
     def close(self) -> None:
         """Close every view; what is being answered is waited for."""

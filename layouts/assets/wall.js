@@ -118,7 +118,7 @@
     node.hidden = false;
     if (counts.red + counts.turning + counts.amber) {
       // A lone row leaves most of the screen empty; an empty screen must say why it is empty.
-      node.hidden = rows > 1 || counts.unknown > 0;
+      node.hidden = rows > 1 || counts.unknown > 0 || !counts.green;
       state("rest", "green", say("rest", { n: said.green }));
     } else if (!counts.judged) {
       state("", "unknown", view.name ? say("nothing_here", { area: view.name }) : say("nothing"));

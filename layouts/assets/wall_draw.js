@@ -398,8 +398,12 @@ const wallDraw = (() => {
       const code = tile.querySelector(".qr");
       return code && code.getBoundingClientRect().top < tile.querySelector(".middle").getBoundingClientRect().top;
     };
+    const squeezed = (tile) => {
+      const course = tile.querySelector(".spark");
+      return course && course.clientWidth < 0.2 * tile.clientWidth;
+    };
     const steps = [
-      ["bare", covered], ["stack", wide], ["slim", wide], ["terse", high], ["brief", high], ["mute", high], ["slim", high],
+      ["bare", covered], ["stack", wide], ["stack", squeezed], ["slim", wide], ["terse", high], ["brief", high], ["mute", high], ["slim", high],
       ["plain", crowded], ["tight", crowded], ["anonymous", crowded],
     ];
     for (const tile of document.querySelectorAll(".tile")) {

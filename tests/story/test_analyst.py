@@ -181,6 +181,7 @@ def test_from_a_trouble_in_a_partners_system_to_its_orders(product, browser, tmp
     page = context.new_page()
     faults = []
     page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
     page.goto(f"{product.url}/t/{code}")
     page.wait_for_selector("#content h1")
     version = int(page.locator(".standing").get_attribute("data-version"))
