@@ -63,6 +63,8 @@ class Pages:
         self._clock = clock
         self.further: list[Callable[[], Entry]] = []
         """Entries of the navigation behind those of alerts, made for each page in its language."""
+        self.analysis: list[str] = []
+        """The names of the analyst's pages, where there are any."""
 
     def handler(
         self, drawn: Callable[..., Response], done: Callable[..., Response] | None = None, *, own_pages: bool = True
@@ -128,6 +130,7 @@ class Pages:
         times = self.times()
         entries = [
             Entry("/", say("frame.wall")),
+            *(Entry(f"/{name}", say(f"nav.{name}")) for name in self.analysis),
             Entry(INBOX, say("frame.alerts"), counts["open"]),
             Entry(SILENCES, say("frame.silences")),
             Entry(LETTERS, say("frame.letters"), counts["dead"]),

@@ -106,6 +106,8 @@ def build_app(
             *AlertRoutes(shared).routes(),
             *CodeRoutes(shared, Codes(feed, boards)).routes(),
         ]
+        if inquiry is not None:
+            shared.analysis = ["partners", "kpis", "map", "sources"]
         if screens is not None and roster is not None:
             person = ScreensPage(shared, screens, roster, clock)
             device = ScreenRoutes(screens, roster, title=title, public_url=public_url, clock=clock)
