@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from analytics.inquiring import AbsentError
 from data.commands import DONE, FAILED, WRONG_INPUT, run_command
 from data.service import Service, ask, is_running, socket_folder
 from data.session import Session, feed_rules
@@ -24,8 +25,11 @@ from data.store import StoreError
 from data.warehouse import WarehouseError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from alerts.office import Office
     from alerts.rehearsal import Rehearsal
+    from data.inquiry import Inquiry
 
 DEMO = Path(__file__).parent / "var" / "demo"
 DEFAULT = Path("settings.toml")
@@ -252,7 +256,7 @@ def serve(settings: Settings, port: int) -> int:
         inquiry=inquiry,
         screens=ScreenStore(session.store.engine),
         walls=settings.walls,
-        boards=lambda version: stored.document if (stored := session.store.board(version)) else None,
+        boards=lambda version: stored_board(inquiry, version),
     )
     server = Server(web, host=settings.web_host, port=port, log_level="warning")
     service.start()
@@ -272,6 +276,14 @@ def serve(settings: Settings, port: int) -> int:
         inquiry.close()
         session.close()
     return DONE if server.started else FAILED
+
+
+def stored_board(inquiry: Inquiry, version: int) -> Mapping[str, Any] | None:
+    """Give a stored Board's JSON, those asked for last from memory; None where it is not kept."""
+    try:
+        return inquiry.board(version)
+    except AbsentError:
+        return None
 
 
 def rehearsal(settings: Settings) -> Rehearsal:

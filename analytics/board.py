@@ -35,6 +35,8 @@ class Board:
     """How many distinct customers the most painful reds hurt."""
     partners: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """What the master data says of each partner: its country, region, type, tier and shore."""
+    definitions: Mapping[str, str] = field(default_factory=dict)
+    """The digest of each KPI as it was defined when this was judged; see `analytics.definition`."""
 
     def only(self, keys: Collection[str]) -> Board:
         """Give the readings of some KPIs, judged as part of the whole."""
@@ -72,6 +74,7 @@ def as_json(board: Board, *, greens: bool = True) -> dict[str, Any]:
         "days": list(board.days),
         "customers": board.customers,
         "partners": {name: dict(of) for name, of in board.partners.items()},
+        "definitions": dict(board.definitions),
         "counts": board.counts(),
         "sources": [
             {

@@ -18,6 +18,7 @@ import pandas as pd
 from analytics.board import Board, rank
 from analytics.case_mix import mixes
 from analytics.charts import Charts
+from analytics.definition import definitions
 from analytics.deserved import FALSE_DISCOVERIES, deserved
 from analytics.driven import MOST_READINGS, Kept, attach
 from analytics.facts import MASTER
@@ -174,6 +175,7 @@ class Judge:
             days,
             customers,
             partners,
+            definitions(self.kpis, self.feeds),
         )
 
     def _looked_into(self, view: View, readings: list[Reading], moment: datetime) -> tuple[list[Reading], int]:

@@ -14,6 +14,8 @@ from urllib.parse import quote, urlencode
 
 import segno
 
+from layouts.analysis.address import written
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -65,7 +67,8 @@ def _check(digits: str) -> int:
 
 def drilldown(kpi: str, slice_: Mapping[str, str], version: int) -> str:
     """Give the address of the page behind a number; `wall_draw.js` makes the same."""
-    return f"/kpi/{quote(kpi, safe='')}?{urlencode({**slice_, 'version': version})}"
+    query = urlencode([*written(slice_.items()), ("version", version)])
+    return f"/kpi/{quote(kpi, safe='')}?{query}"
 
 
 @dataclass(frozen=True)

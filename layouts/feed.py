@@ -6,7 +6,8 @@ import asyncio
 import gzip
 import threading
 import zlib
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,10 @@ class Prepared:
 
 
 MOST_EDITIONS = 24
-"""Of one Board; whoever asks for a further one gets the plain one."""
+"""Of one Board; whoever asks for a further one gets it without its origin, for of cuts and languages there are few."""
+
+MOST_ORIGINS = 3
+"""Those asked for most, which are prepared with the next Board too: anybody may come with any name of ours."""
 
 
 class Snapshot:
@@ -89,29 +93,36 @@ class Snapshot:
         self.board = board
         self.version = board.version
         self.api = Body.of(as_json(board, greens=False), board.version)
+        self.light = Event.of("board", encode(_light(board)), str(board.version))
         self._lock = threading.Lock()
         self._editions: dict[Edition, Prepared] = {}
-        self._asked: set[Edition] = set()
+        self._asked: Counter[Edition] = Counter()
         for edition in (Edition(), *editions):
             self._prepare(edition)
 
     @property
     def wanted(self) -> frozenset[Edition]:
-        """The editions that somebody looked at; all that there are where nobody has had the time yet."""
-        return frozenset(self._asked or self._editions)
+        """The editions that somebody looked at, of few origins; all that there are where nobody has had the time yet."""
+        asked = dict(self._asked) or dict.fromkeys(self._editions, 1)
+        origins: Counter[str] = Counter()
+        for edition, times in asked.items():
+            if edition.origin:
+                origins[edition.origin] += times
+        kept = {"", *(origin for origin, _ in origins.most_common(MOST_ORIGINS))}
+        return frozenset(edition for edition in asked if edition.origin in kept)
 
     def ready(self, edition: Edition) -> Prepared | None:
         """Give an edition if it is prepared already."""
         found = self._editions.get(edition)
         if found is not None:
-            self._asked.add(edition)
+            self._asked[edition] += 1
         return found
 
     def edition(self, edition: Edition) -> Prepared:
         """Give an edition; the first one who asks waits for it, so ask in a thread unless it is `ready`."""
         with self._lock:
             if edition not in self._editions and len(self._editions) >= MOST_EDITIONS:
-                edition = Edition()
+                edition = replace(edition, origin="")
             return self.ready(edition) or self._prepare(edition, asked=True)
 
     def _prepare(self, edition: Edition, *, asked: bool = False) -> Prepared:
@@ -119,7 +130,7 @@ class Snapshot:
             body = Body.of(wall_payload(self.board, edition), self.version)
         made = self._editions[edition] = Prepared(body, Event.of("board", body.plain, str(self.version)))
         if asked:
-            self._asked.add(edition)
+            self._asked[edition] += 1
         return made
 
     def whole(self) -> Body:
@@ -130,6 +141,12 @@ class Snapshot:
     @cached_property
     def _whole(self) -> Body:
         return Body.of(as_json(self.board), self.version)
+
+
+def _light(board: Board) -> dict[str, Any]:
+    """Give what tells that there is a newer Board and whether its sources can be trusted, and no figure of it."""
+    sources = [{"name": feed.name, "state": feed.state} for feed in board.feeds]
+    return {"version": board.version, "sources": sources}
 
 
 class BoardFeed:

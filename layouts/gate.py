@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Gate:
-    """Answers 401 for the wall, the Board and its stream, unless a screen that is paired asks."""
+    """Answers 401 for the wall, the Board and its stream, unless a screen that is paired asks; 503 where that is unknown."""
 
     def __init__(self, app: ASGIApp, roster: Roster, network: str, clock: Callable[[], datetime]) -> None:
         self._app = app
@@ -36,19 +36,31 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and _is_kept(scope["path"]):
             request = Request(scope)
-            if await self._roster.look(request.cookies.get(TOKEN)) is None:
+            token = request.cookies.get(TOKEN)
+            if await self._roster.look(token) is None:
+                refusal = self._delay if self._roster.doubts(token) else self._refusal
                 with Reader.of(request.cookies, request.headers, "UTC").spoken():
-                    await self._refusal(scope["path"])(scope, receive, send)
+                    await refusal(scope["path"])(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
     def _refusal(self, path: str) -> Response:
         if path != "/":
             return as_json({"error": say("screens.closed_api")}, 401)
-        frame = Frame(self._network, Times(self._clock(), "UTC"), "stale")
         links = (say("screens.closed_pair"), "/screen"), (say("screens.closed_browser"), "/screens")
-        page = sentence_page(frame, say("screens.closed"), [say("screens.closed_says")], *links)
+        page = sentence_page(self._frame(), say("screens.closed"), [say("screens.closed_says")], *links)
         return HTMLResponse(page, 401, {"Cache-Control": "no-store", "Content-Security-Policy": PAGE_POLICY})
+
+    def _delay(self, path: str) -> Response:
+        if path != "/":
+            return as_json({"error": say("screens.unread")}, 503)
+        page = sentence_page(self._frame(), say("screens.unread"), [])
+        # nobody stands before a television to try again
+        headers = {"Cache-Control": "no-store", "Content-Security-Policy": PAGE_POLICY, "Refresh": "10"}
+        return HTMLResponse(page, 503, headers)
+
+    def _frame(self) -> Frame:
+        return Frame(self._network, Times(self._clock(), "UTC"), "stale")
 
 
 def _is_kept(path: str) -> bool:

@@ -62,11 +62,12 @@ class Inquiry(Protocol):
     def sources(self) -> Sequence[Mapping[str, Any]]:
         """Give each source's books.
 
-        {"name", "fact", "format", "every", "state", "watermark", "fresh_within_seconds", "error", "counts" ({"read", "stored",
-        "duplicate", "ignored", "quarantined", "adjusted", "unmapped"} over all batches), "accounted" (read = stored + duplicate +
-        ignored + quarantined), "lag": {"median", "p90"} (hours from an event to its loading, None if unknown), "loaded_at" (of its
-        newest batch), "waiting" (rows in quarantine now), "batches": the newest 20 [{"batch", "loaded_at", counts}], "partners":
-        [{"partner", "last_at", "silent_hours"}] the most silent first}.
+        {"name", "fact", "timeless" (master data: it tells of no times, so that it has no watermark), "format", "every", "state",
+        "watermark", "fresh_within_seconds", "error", "counts" ({"read", "stored", "duplicate", "ignored", "quarantined",
+        "adjusted", "unmapped"} over all batches), "accounted" (read = stored + duplicate + ignored + quarantined), "lag":
+        {"median", "p90"} (hours from an event to its loading, None if unknown), "loaded_at" (of its newest batch), "waiting" (rows
+        in quarantine now), "batches": the newest 20 [{"batch", "loaded_at", "counts": {...}}], "partners": [{"partner", "last_at",
+        "silent_hours"}] the most silent first}.
         """
 
     def quarantine(self, source: str | None, wanted: Wanted) -> Table:

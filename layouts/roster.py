@@ -37,7 +37,7 @@ class Roster:
         self._screens = screens
         self._clock = clock
         self._lock = threading.Lock()
-        self._by_token: Mapping[str, Mapping[str, Any]] = {}
+        self._by_token: Mapping[str, Mapping[str, Any]] | None = None
         self._read_at = float("-inf")
         self._beats: dict[int, dict[str, Any]] = {}
         self._flushed = time.monotonic()
@@ -48,12 +48,16 @@ class Roster:
             return None
         if time.monotonic() - self._read_at > FRESH:
             await asyncio.to_thread(self._read_if_old)
-        return self._by_token.get(hashed(token))
+        return (self._by_token or {}).get(hashed(token))
 
     async def look(self, token: str | None) -> Mapping[str, Any] | None:
         """Give the screen that a token belongs to, if it may still look."""
         screen = await self.find(token)
         return screen if screen and not screen["revoked_at"] else None
+
+    def doubts(self, token: str | None) -> bool:
+        """Tell whether a token that was not found may still be a screen's, because the screens could never be read yet."""
+        return bool(token) and self._by_token is None
 
     def forget(self) -> None:
         """Read the screens anew at the next question, because they were changed."""

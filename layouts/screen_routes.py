@@ -104,6 +104,8 @@ class ScreenRoutes:
         token = request.cookies.get(TOKEN, "")
         screen = await self._roster.look(token)
         if screen is None:
+            if self._roster.doubts(token):
+                return as_json({"error": say("screens.unread")}, 503)
             return as_json({"state": "revoked"}, 401)
         if not self._beating.take(str(screen["id"])):
             return as_json({"error": say("screens.too_many_beats")}, 429)

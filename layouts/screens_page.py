@@ -92,13 +92,13 @@ class ScreensPage:
 
     def _pair(self, visit: Visit) -> Response:
         name, showing = _name_of(visit.form), Showing.read(visit.form)
-        if self._wrong.full(""):
+        if self._wrong.full(visit.client):
             raise FaultError(429, say("screens.too_many_wrong"))
         code = read_pairing_code(visit.form.get("code", ""))
         number = self._screens.pair(code, name, showing.document(), self._clock()) if code else None
         self._roster.forget()
         if number is None:
-            self._wrong.take("")
+            self._wrong.take(visit.client)
             raise FaultError(400, say("screens.wrong_code", code=code or "?"))
         return self._pages.go(visit, SCREENS, say("screens.paired", name=name))
 

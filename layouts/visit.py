@@ -37,6 +37,8 @@ class Visit:
     address: str = "/"
     """Where the browser is, to come back to."""
     form: Mapping[str, str] = field(default_factory=dict)
+    client: str = ""
+    """The network address that the browser asks from."""
 
     @classmethod
     def of(cls, request: Request) -> Visit:
@@ -50,6 +52,7 @@ class Visit:
             secure=request.url.scheme == "https",
             again=None if request.method == "POST" else here,
             address=here,
+            client=request.client.host if request.client else "",
         )
 
     def refused(self, sentence: str) -> Visit:

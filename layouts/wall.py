@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from analytics.board import instant
-from analytics.kpi import Health, Level
+from analytics.kpi import SMALL, Health, Level
 from layouts import wording
 from layouts.codes import bits, code_of, scannable
 from layouts.edition import Edition
@@ -93,7 +93,7 @@ def areas(board: Board, by: str) -> dict[str, list[Ranked]]:
 def _area(reading: Reading, board: Board, by: str, through: Mapping[str, str]) -> str | None:
     said = dict(reading.slice)
     if by in said:
-        return said[by]
+        return said[by] if said[by] != SMALL else None  # many of them together lie in no one area
     return board.partners.get(said.get("partner", ""), {}).get(by) or through.get(said.get("country", ""))
 
 

@@ -64,6 +64,7 @@ class WallRoutes:
             Route("/api/board/wall", self._wall_board),
             Route("/api/board/handled", self._handled),
             Route("/api/board/stream", self._stream),
+            Route("/api/pulse", self._light_stream),
         ]
 
     # ---- the page ----
@@ -112,13 +113,37 @@ class WallRoutes:
         return Response(watch.body if watch else b"[]", 200, {"Cache-Control": "no-cache"}, "application/json")
 
     async def _stream(self, request: Request) -> Response:
+        edition = Edition.of(request, self._public_url)
+
+        async def told(latest: Snapshot) -> Event:
+            return (await _edition(latest, edition)).event
+
+        return self._streaming(request, told, self._may(request), handled=True)
+
+    async def _light_stream(self, request: Request) -> Response:
+        """Tell pages whether they can be trusted and what Board is the newest; without figures, so it is never closed."""
+
+        async def told(latest: Snapshot) -> Event:
+            return latest.light
+
+        async def may() -> bool:
+            return True
+
+        return self._streaming(request, told, may, handled=False)
+
+    def _streaming(
+        self,
+        request: Request,
+        told: Callable[[Snapshot], Awaitable[Event]],
+        may: Callable[[], Awaitable[bool]],
+        *,
+        handled: bool,
+    ) -> Response:
         packed = "gzip" in request.headers.get("accept-encoding", "")
         headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no", "Vary": "Accept-Encoding"}
         if packed:
             headers["Content-Encoding"] = "gzip"
-        events = self._events(
-            Edition.of(request, self._public_url), request.headers.get("last-event-id"), self._may(request)
-        )
+        events = self._events(told, request.headers.get("last-event-id"), may, handled=handled)
         return StreamingResponse(_bytes(events, packed=packed), media_type="text/event-stream", headers=headers)
 
     def _may(self, request: Request) -> Callable[[], Awaitable[bool]]:
@@ -131,23 +156,28 @@ class WallRoutes:
         return may
 
     async def _events(
-        self, edition: Edition, last_id: str | None, may: Callable[[], Awaitable[bool]]
+        self,
+        told: Callable[[Snapshot], Awaitable[Event]],
+        last_id: str | None,
+        may: Callable[[], Awaitable[bool]],
+        *,
+        handled: bool,
     ) -> AsyncIterator[Event]:
         feed, pulse = self._feed, self._pulse
         pulse.viewers += 1
         try:
             yield RETRY
             seen = latest if (latest := feed.latest) and str(latest.version) == last_id else None
-            told: Event | None = None
+            marked: Event | None = None
             while not feed.closed and await may():
                 bell = feed.bell()
                 latest = feed.latest
                 if latest is not seen and latest is not None:
                     seen = latest
-                    yield (await _edition(latest, edition)).event
-                if pulse.handled is not None and pulse.handled.event is not told:
-                    told = pulse.handled.event
-                    yield told
+                    yield await told(latest)
+                if handled and pulse.handled is not None and pulse.handled.event is not marked:
+                    marked = pulse.handled.event
+                    yield marked
                 yield pulse.beat()
                 await asyncio.wait({bell}, timeout=pulse.pause())
         finally:

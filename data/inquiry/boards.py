@@ -62,6 +62,11 @@ class Kept:
         slices = (slice_ for mine in self.readings.values() for slice_ in mine)
         return frozenset(value for slice_ in slices for name, value in slice_ if name == "partner")
 
+    def definition(self, kpi: str) -> str | None:
+        """Give the digest of a KPI as it was defined then; None where the Board is older than such digests."""
+        found: str | None = self.document.get("definitions", {}).get(kpi)
+        return found
+
     def of(self, kpi: str) -> Mapping[Slice, Mapping[str, Any]]:
         """Give a KPI's readings by slice. Raises AbsentError."""
         if kpi not in self.readings:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from analytics.adding_up import adding_up
 from analytics.before import is_booked
+from analytics.definition import definitions
 from analytics.explain import formula
 from analytics.inquiring import AbsentError, Wanted
 from analytics.rows_behind import members
@@ -60,6 +61,7 @@ class Inquiry:
         self._wake = wake
         self._judge = replace(session.judge(), looks_into=0)
         self._kpis = {kpi.key: kpi for kpi in session.settings.kpis}
+        self._definitions = definitions(self._judge.kpis, self._judge.feeds)
         self._boards = Boards(session.store)
         self._sights = Sights(session, self._boards, self._judge)
         self._pages: Bounded[Table] = Bounded(PAGES)
@@ -80,7 +82,7 @@ class Inquiry:
     def explained(self, version: int | None, kpi: str, slice_: Slice) -> Mapping[str, Any]:
         board = self._boards.of(version)
         board.reading(kpi, slice_)
-        found = self._kpi(kpi)
+        found = self._kpi(board, kpi)
 
         def work_out() -> Mapping[str, Any]:
             with self._sights.of(board) as sight:
@@ -91,7 +93,7 @@ class Inquiry:
     def before(self, version: int | None, kpi: str) -> Mapping[Slice, Mapping[str, Any]]:
         board = self._boards.of(version)
         board.of(kpi)
-        found = self._kpi(kpi)
+        found = self._kpi(board, kpi)
 
         def work_out() -> Mapping[Slice, Mapping[str, Any]]:
             if not is_booked(found):
@@ -103,8 +105,8 @@ class Inquiry:
 
     def rows(self, version: int | None, kpi: str, slice_: Slice, wanted: Wanted) -> Table:
         board = self._boards.of(version)
-        reading, found = board.reading(kpi, slice_), self._kpi(kpi)
-        about = {"formula": formula(found), "adds_up": adding_up(found), "value": reading["value"]}
+        reading, found = board.reading(kpi, slice_), self._kpi(board, kpi)
+        about = {"fact": found.fact, "formula": formula(found), "adds_up": adding_up(found), "value": reading["value"]}
 
         def work_out() -> Table:
             with self._sights.of(board) as sight:
@@ -164,7 +166,7 @@ class Inquiry:
     ) -> File:
         must_be_one_of(format_, FORMATS, "Rows")
         board = self._boards.of(version)
-        reading, found = board.reading(kpi, slice_), self._kpi(kpi)
+        reading, found = board.reading(kpi, slice_), self._kpi(board, kpi)
         slices = self._members(board, kpi, slice_)
         looked = Looked(dict(reading), slices, Seen(board.moment, board.batch, board.version))
         wanted = wanted or Wanted()
@@ -205,10 +207,17 @@ class Inquiry:
             sheet = Sheet("Quarantine", laid.columns, laid.parts(con, narrow), total, timezone, identity)
             return sheet_file(sheet, format_, "quarantine", source or "")
 
-    def _kpi(self, key: str) -> Kpi:
+    def _kpi(self, board: Kept, key: str) -> Kpi:
+        """Give a KPI of a Board as the catalogue has it. Raises AbsentError where that is not what the Board was judged by."""
         if key not in self._kpis:
-            raise AbsentError(f"The catalogue has no KPI {key!r} any more{near(key, self._kpis)}.")
-        return self._kpis[key]
+            raise AbsentError(f"The KPI {key!r} is no longer in the catalogue{near(key, self._kpis)}.")
+        kpi = self._kpis[key]
+        if board.definition(key) not in (None, self._definitions[key]):
+            raise AbsentError(
+                f"{kpi.title} is defined otherwise since board {board.version} was judged: "
+                "its rows are not shown; the figure is the board's own."
+            )
+        return kpi
 
     def _members(self, board: Kept, kpi: str, slice_: Slice) -> list[Slice]:
         return members(board.document["readings"], kpi, slice_)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from data.exports.tables import Column
 
 LONGEST_PAGE = 10_000
+MOST_SORTS = 8
+"""Columns that are sorted by; what would still be tied after so many is told apart by its key."""
 _LONGEST_TEXT = 1_000
 _TEXTUAL = {
     "contains": "contains({0}, lower(?))",
@@ -36,7 +38,7 @@ _WORDS = {
     "not_blank": "is not blank",
 }
 _KINDS = {"number": "numbers", "integer": "whole numbers", "bool": "true or false", "time": "times", "text": "texts"}
-_DAY = timedelta(days=1)
+_DAY, _INSTANT = timedelta(days=1), timedelta(microseconds=1)
 
 
 def narrowed(wanted: Wanted, columns: Sequence[Column], last: str = "key") -> Narrowed:
@@ -47,13 +49,14 @@ def narrowed(wanted: Wanted, columns: Sequence[Column], last: str = "key") -> Na
     known = {column.name: column for column in columns}
     _must_be_page(wanted)
     tests = [_test(_column(each.column, known), each) for each in wanted.filters]
-    order = [f"{_compared(_column(name, known))}{' DESC' if down else ''} NULLS LAST" for name, down in wanted.sort]
+    sort = _sort(wanted)
+    order = [f"{_compared(_column(name, known))}{' DESC' if down else ''} NULLS LAST" for name, down in sort]
     return Narrowed(
         " AND ".join(sql for sql, _ in tests) or "true",
         tuple(value for _, values in tests for value in values),
         ", ".join([*order, named(last)]),
         "; ".join(map(said, wanted.filters)) or None,
-        ", ".join(f"{name}{' (descending)' if down else ''}" for name, down in wanted.sort) or None,
+        ", ".join(f"{name}{' (descending)' if down else ''}" for name, down in sort) or None,
     )
 
 
@@ -76,6 +79,14 @@ def _must_be_page(wanted: Wanted) -> None:
         raise ValueError(f"No table has {wanted.end} rows.")
 
 
+def _sort(wanted: Wanted) -> list[tuple[str, bool]]:
+    """Give the columns to sort by, each the way it was named first."""
+    first: dict[str, bool] = {}
+    for name, down in wanted.sort:
+        first.setdefault(name, down)
+    return list(first.items())[:MOST_SORTS]
+
+
 def _column(name: str, known: Mapping[str, Column]) -> Column:
     if name not in known:
         raise ValueError(f"There is no column {name!r}; there are {', '.join(known)}.")
@@ -95,14 +106,16 @@ def _test(column: Column, one: Filter) -> tuple[str, list[Any]]:
     if one.operator in ("blank", "not_blank"):
         blank = f"coalesce({compared}, '') = ''" if column.kind == "text" else f"({compared}) IS NULL"
         return (blank if one.operator == "blank" else f"NOT ({blank})"), []
+    if one.operator not in _WORDS:
+        raise ValueError(f"{one.operator!r} is no way to filter; there are {', '.join(_WORDS)}.")
+    if one.value is None or (one.operator == "between" and one.high is None):
+        raise ValueError(f"{column.name} {_WORDS[one.operator]} what? A value is missing.")
     if one.operator in _TEXTUAL:
         if column.kind == "bool":
             compared = f"{compared}::VARCHAR"
         elif column.kind != "text":
             raise ValueError(f"{column.name} holds {_KINDS[column.kind]}: only texts can be asked what they hold.")
         return _passing(one, _TEXTUAL[one.operator].format(compared)), [_text(one.value, column)]
-    if one.operator not in (*_ORDERED, "between"):
-        raise ValueError(f"{one.operator!r} is no way to filter; there are {', '.join(_WORDS)}.")
     if column.kind == "bool" and one.operator not in ("equals", "not_equals"):
         raise ValueError(f"{column.name} is true or false: of that nothing is below or above.")
     if column.kind == "time":
@@ -120,13 +133,15 @@ def _passing(one: Filter, sql: str) -> str:
 
 
 def _in_time(compared: str, column: Column, one: Filter) -> tuple[str, list[Any]]:
-    """Compare times; a date alone stands for that whole day (UTC)."""
+    """Compare times; a date alone stands for that whole day (UTC). Between two instants lies the first and not the second."""
     first, until = _span(one.value, column)
-    if one.operator == "between":
-        _, until = _span(one.high, column)
     inside = f"({compared} >= ? AND {compared} <= ?)"
     match one.operator:
-        case "equals" | "between":
+        case "between":
+            high, last = _span(one.high, column)
+            end = last + _INSTANT if last > high else high
+            return f"({compared} >= ? AND {compared} < ?)", [first, end]
+        case "equals":
             return inside, [first, until]
         case "not_equals":
             return _passing(one, f"NOT {inside}"), [first, until]
@@ -143,7 +158,7 @@ def _span(value: Any, column: Column) -> tuple[datetime, datetime]:
         start = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
         # as pickers of dates write a day
         whole_day = isinstance(value, str) and value.strip()[10:] in ("", " 00:00:00")
-        return start, start + _DAY - timedelta(microseconds=1) if whole_day else start
+        return start, start + _DAY - _INSTANT if whole_day else start
     except (ValueError, OverflowError) as error:
         raise ValueError(
             f"{column.name}: {_shown(value)} is not an ISO 8601 time; write it like 2026-11-22T14:00Z."

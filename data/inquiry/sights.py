@@ -84,14 +84,17 @@ class Sights:
     @contextmanager
     def of(self, board: Kept) -> Iterator[Sight]:
         """Lend a view of a Board to this thread alone."""
-        sight = self._free(board) or self._another(board)
-        try:
-            with self._asking:
-                sight.asked = True
+        with self._asking:
+            # only in its turn: views that wait for theirs would be open all the same
+            sight = self._free(board) or self._another(board)
+            sight.asked = True
+            try:
                 yield sight
-        finally:
-            sight.used = time.monotonic()
-            sight.lock.release()
+            finally:
+                sight.used = time.monotonic()
+                sight.lock.release()
+                with self._changing:
+                    self._make_room()
 
     @contextmanager
     def apart(self, board: Kept) -> Iterator[Sight]:
@@ -200,7 +203,7 @@ class Sights:
 
     def _make_room(self) -> None:
         """Close the views that were asked longest ago, those of the newest Board last."""
-        newest = max(each.version for each in self._open)
+        newest = max((each.version for each in self._open), default=0)
         for each in sorted(self._open, key=lambda each: (each.version == newest, each.used))[:-MOST]:
             self._end(each)
 

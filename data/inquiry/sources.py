@@ -40,6 +40,7 @@ class Books:
         return {
             "name": source.name,
             "fact": source.fact,
+            "timeless": FACTS[source.fact].master,
             "format": source.format,
             "every": source.every,
             "state": feed.get("state", "unjudged"),

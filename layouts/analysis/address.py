@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 from layouts.form import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from layouts.inquiry import Slice
 
@@ -49,7 +49,7 @@ class Filters:
         pairs = [(name, clean(value, _LONGEST.get(name, LONGEST))) for name, value in _fields(search)]
         one = dict(pairs)
         number = one.get("version", "")
-        where = {name: value for name, value in pairs if name not in _OWN and _DIMENSION.fullmatch(name) and value}
+        where = {_dimension(name): value for name, value in pairs if _dimension(name) and value}
         return cls(
             version=int(number) if number.isascii() and number.isdecimal() and len(number) < 10 else None,
             where=tuple(sorted(where.items())),
@@ -66,7 +66,7 @@ class Filters:
 
     def pairs(self) -> list[tuple[str, str]]:
         """Give what stands in an address, in its order; what is as usual is left out."""
-        kept = [*self.where]
+        kept = written(self.where)
         kept += [("sort", self.sort)] * bool(self.sort) + [("area", self.area)] * bool(self.area)
         kept += [("level", level) for level in self.levels] + [("family", family) for family in self.families]
         kept += [("words", self.words)] * bool(self.words) + [("kpi", self.kpi)] * bool(self.kpi)
@@ -82,6 +82,21 @@ class Filters:
         return Filters(version=self.version, compare=self.compare)
 
 
+def written(place: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Give a place as it stands in an address: dimensions that are called like something else there have `in.` before them."""
+    return [(name if _is_plain(name) else f"{_IN}{name}", value) for name, value in place]
+
+
+def _dimension(name: str) -> str:
+    """Read a dimension from its name in an address; "" if it is none."""
+    return name.removeprefix(_IN) if name.startswith(_IN) else name * _is_plain(name)
+
+
+def _is_plain(name: str) -> bool:
+    return name not in _OWN and bool(_DIMENSION.fullmatch(name))
+
+
+_IN = "in."
 _OWN = {"version", "level", "family", "words", "kpi", "compare", "sort", "area", "theme", "grid", "lang", "q"}
 _LONGEST = {"grid": LONGEST_TABLE}
 

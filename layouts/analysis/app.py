@@ -189,6 +189,7 @@ class Analysis:
 
         @dash.callback(  # type: ignore[untyped-decorator]
             Output(grid.ROWS, "getRowsResponse"),
+            Output(grid.NOTE, "children"),
             Input(grid.ROWS, "getRowsRequest"),
             State(frame.LOCATION, "pathname"),
             State(frame.LOCATION, "search"),
@@ -197,7 +198,7 @@ class Analysis:
         )
         async def rows(request: Any, pathname: str | None, search: str | None, shown: int | None) -> Any:
             if not request:
-                return no_update
+                return no_update, no_update
             return await self._work(self._rows, request, pathname or "/", search or "", shown)
 
         @dash.callback(  # type: ignore[untyped-decorator]
@@ -337,7 +338,15 @@ class Analysis:
             return replay.failed(say("replay.broke"))
 
     def _rows(self, reader: Reader, theme: str, request: Any, path: str, search: str, shown: int | None) -> Any:
-        return grid.answer(routes.rows_of(self._view(reader, theme, path, search, shown), grid.wanted_of(request)))
+        try:
+            return grid.answer(
+                routes.rows_of(self._view(reader, theme, path, search, shown), grid.wanted_of(request))
+            ), ""
+        except (AbsentError, ValueError) as error:
+            return grid.NOTHING, str(error)
+        except Exception:  # noqa: BLE001  # as above: a table that says so is worth more than one that waits for ever
+            _log.exception("the rows of %s could not be given", path.split("/")[1:2])
+            return grid.NOTHING, say("analysis.failed_says")
 
 
 def _theme(cookies: Any) -> str:

@@ -35,7 +35,7 @@ def by_chance(readings: Sequence[Mapping[str, Any]]) -> Chance:
     """Set the shares of partners against their funnel; too few of them, or what is no share, have no place in one."""
     if not charts.is_funnel(readings):
         return Chance({}, {})
-    told = [reading for reading in readings if is_share(reading)]
+    told = [reading for reading in readings if charts.is_judged_share(reading)]
     hits = np.array([reading["numerator"] for reading in told], dtype=float)
     n = np.array([reading["denominator"] for reading in told], dtype=float)
     lines = charts.funnel_limits(hits, n)
@@ -46,13 +46,6 @@ def by_chance(readings: Sequence[Mapping[str, Any]]) -> Chance:
     sides = [_side(reading, over, under) for reading, over, under in zip(told, above, below, strict=True)]
     beyond = np.maximum(np.maximum(above, below), 0.0)
     return Chance(dict(zip(names, sides, strict=True)), dict(zip(names, map(float, beyond), strict=True)))
-
-
-def is_share(reading: Mapping[str, Any]) -> bool:
-    """Tell whether a figure is a share whose parts are known, as the funnel takes them."""
-    whole, part = reading["denominator"], reading["numerator"]
-    known = reading["value"] is not None and bool(whole) and part is not None and reading["unit"] == "%"
-    return known and 0 <= part <= whole
 
 
 def _side(reading: Mapping[str, Any], above: float, below: float) -> str:

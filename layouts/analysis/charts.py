@@ -143,7 +143,12 @@ def _layout(colours: Mapping[str, str], unit: str, x: Mapping[str, Any]) -> dict
 
 def is_funnel(readings: Sequence[Mapping[str, Any]]) -> bool:
     """Tell whether figures can be set against chance: shares, whose parts are known, of three places or more."""
-    return sum(_is_share(reading) for reading in readings) >= 3
+    return sum(is_judged_share(reading) for reading in readings) >= 3
+
+
+def is_judged_share(reading: Mapping[str, Any]) -> bool:
+    """Tell whether a figure counts among its peers: what is unknown says nothing of them, nor they of it."""
+    return _is_share(reading) and reading["level"] != "unknown"
 
 
 def _is_share(reading: Mapping[str, Any]) -> bool:
@@ -167,8 +172,9 @@ def funnel(
     """
     colours = DARK if dark else LIGHT
     told = [(reading, name) for reading, name in zip(readings, names, strict=True) if _is_share(reading)]
-    hits = np.array([reading["numerator"] for reading, _ in told], dtype=float)
-    n = np.array([reading["denominator"] for reading, _ in told], dtype=float)
+    judged = [reading for reading in readings if is_judged_share(reading)]
+    hits = np.array([reading["numerator"] for reading in judged], dtype=float)
+    n = np.array([reading["denominator"] for reading in judged], dtype=float)
     limits = funnel_limits(hits, n)
     traces = [
         _line(

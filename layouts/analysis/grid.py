@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import dash_ag_grid as dag
 import orjson
+from dash import html
 
 from layouts.inquiry import Filter, Wanted
-from layouts.words import say, sentences, tongue, word
+from layouts.words import reader, say, sentences, tongue, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from layouts.inquiry import Column, Table
 
-ROWS = "rows-grid"
+ROWS, NOTE = "rows-grid", "rows-note"
 PAGE = 100
 _FILTERS = {"number": "agNumberColumnFilter", "integer": "agNumberColumnFilter", "time": "agDateColumnFilter"}
 _OPERATORS = {
@@ -51,7 +53,7 @@ def grid(
     `shown` is what the address keeps of it: it starts with those filters and that sorting. `wide` gives widths in pixels of
     columns that hold sentences.
     """
-    return dag.AgGrid(
+    drawn = dag.AgGrid(
         id=ROWS,
         columnDefs=[_column(column, links.get(column.name), (wide or {}).get(column.name)) for column in columns],
         defaultColDef={"sortable": True, "filter": True, "floatingFilter": True, "resizable": True, "minWidth": 110},
@@ -73,6 +75,7 @@ def grid(
         className="ag-theme-painpoint",
         style={"height": height, "width": "100%"},
     )
+    return html.Div([drawn, html.P(id=NOTE, className="soft", role="status")])
 
 
 def texts() -> dict[str, str]:
@@ -82,7 +85,7 @@ def texts() -> dict[str, str]:
 
 
 def _column(column: Column, link: str | None, width: int | None = None) -> dict[str, Any]:
-    told = {
+    told: dict[str, Any] = {
         "field": column.name,
         "headerName": word("column", column.name),
         "headerTooltip": column.name,
@@ -93,6 +96,7 @@ def _column(column: Column, link: str | None, width: int | None = None) -> dict[
     if column.kind in ("number", "integer"):
         told |= {"type": "rightAligned", "valueFormatter": {"function": "painpointNumber(params)"}}
     if column.kind == "time":
+        told["filterParams"] |= {"filterOptions": ["equals", "lessThan", "greaterThan", "inRange", "blank", "notBlank"]}
         told |= {"minWidth": 190, "valueFormatter": {"function": "painpointTime(params)"}}
     if width:
         told |= {"width": width, "tooltipField": column.name}
@@ -138,6 +142,9 @@ def wanted_shown(shown: str) -> Wanted:
     return wanted
 
 
+NOTHING: Mapping[str, Any] = {"rowData": [], "rowCount": 0}
+
+
 def answer(table: Table) -> dict[str, Any]:
     """Answer a table's request for rows."""
     return {"rowData": list(table.rows), "rowCount": table.total}
@@ -157,8 +164,30 @@ def _filter(name: str, model: Mapping[str, Any]) -> Filter | None:
     if operator is None:
         return None
     if model.get("filterType") == "date":
-        return Filter(name, operator, model.get("dateFrom"), model.get("dateTo"))  # type: ignore[arg-type]
+        return _of_days(name, operator, model)
     return Filter(name, operator, model.get("filter"), model.get("filterTo"))  # type: ignore[arg-type]
+
+
+def _of_days(name: str, operator: str, model: Mapping[str, Any]) -> Filter | None:
+    """Read whole days, which begin and end where their reader is; the table shows times so, too."""
+    if operator in ("blank", "not_blank"):
+        return Filter(name, operator)  # type: ignore[arg-type]
+    first = _midnight(model.get("dateFrom"))
+    last = _midnight(model.get("dateTo") or model.get("dateFrom"), days=1)
+    if operator in ("equals", "between"):
+        return Filter(name, "between", first, last)
+    if operator == "below":
+        return Filter(name, "below", first)
+    return Filter(name, "at_least", last) if operator == "above" else None
+
+
+def _midnight(day: Any, *, days: int = 0) -> str:
+    """Give when a day begins for its reader, or one so many days later, as an instant. ValueError if it is no day."""
+    try:
+        local = datetime.fromisoformat(str(day)[:10]) + timedelta(days=days)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(say("grid.no_day", day=str(day)[:20])) from error
+    return local.replace(tzinfo=reader().zone).astimezone(UTC).isoformat()
 
 
 def note(table: Table) -> str:

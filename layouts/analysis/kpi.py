@@ -15,6 +15,7 @@ from layouts.analysis.address import address, to_export, to_kpi, to_partner
 from layouts.analysis.look import badge, spark, tagged
 from layouts.analysis.page import Page, empty, later, part
 from layouts.analysis.places import bounds, compared, limits_of, listed, of_kpi, slice_of
+from layouts.filters import PER_PAGE
 from layouts.inquiry import AbsentError, Wanted
 from layouts.words import reader, say, tongue, word
 
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from layouts.analysis.view import View
+    from layouts.desk import Desk
     from layouts.inquiry import Table
 
 EXPORTS = ("csv", "xlsx", "parquet")
 LINKS = {"order_id": "order", "key": "order", "partner": "partner"}
 MOST_PEERS = 12
 MOST_EPISODES = 10
+MOST_PAGES = 6
+"""Of the desk's lists so many are looked through for a reading's episodes."""
 NONE = "\N{EN DASH}"
 
 
@@ -207,7 +211,11 @@ def rows(view: View, wanted: Wanted) -> Table:
 
 def _rows(view: View) -> Any:
     """Draw the table of the rows behind the number; it asks for them itself."""
-    found = rows(view, Wanted(0, 1))
+    try:
+        found = rows(view, Wanted(0, 1))
+    except AbsentError as error:
+        # the figure is the Board's own, and stands without them
+        return part("rows", say("kpi.rows_absent"), empty(str(error)))
     title = say("kpi.rows", n=found.all)
     if not found.all:
         return part("rows", title, empty(say("kpi.no_rows")))
@@ -221,7 +229,8 @@ def _rows(view: View) -> Any:
 def _links(found: Table) -> dict[str, str]:
     """Name the columns that lead on; the key does where it is that of an order."""
     names = {column.name for column in found.columns}
-    return {name: to for name, to in LINKS.items() if name in names and (name != "key" or "order_id" not in names)}
+    own = found.about.get("fact") == "repair_orders"
+    return {name: to for name, to in LINKS.items() if name in names and (name != "key" or own)}
 
 
 def _exports(view: View) -> Any:
@@ -267,7 +276,7 @@ def _peers(readings: Sequence[Mapping[str, Any]], reading: Mapping[str, Any], vi
     """Set a place beside its peers: those judged by the same dimensions, against chance where they are shares."""
     mine = slice_of(reading)
     dimensions = [name for name, _ in mine] or ["partner"]
-    peers = [each for each in readings if sorted(each["slice"]) == dimensions]
+    peers = [each for each in readings if sorted(each["slice"]) == dimensions and SMALL not in each["slice"].values()]
     title = say("kpi.peers", n=len(peers))
     if not peers:
         return None
@@ -285,16 +294,23 @@ def _episodes(reading: Mapping[str, Any], view: View) -> Any:
     """List what alerts were made of it."""
     if view.desk is None:
         return None
-    found, _ = view.desk.episodes("all", f"{reading['title']} {place(slice_of(reading))}", 1)
-    mine = [
-        each
-        for each in found
-        if each["kpi"] == reading["kpi"] and tuple(sorted(each["slice"].items())) == slice_of(reading)
-    ]
+    mine = _made_of(reading, view.desk)
     if not mine:
         return part("episodes", say("kpi.episodes"), html.P(say("kpi.no_episodes"), className="soft"))
     lines = [_episode(each, view) for each in mine[:MOST_EPISODES]]
     return part("episodes", say("kpi.episodes"), html.Ul(lines, className="lines"))
+
+
+def _made_of(reading: Mapping[str, Any], desk: Desk) -> list[Mapping[str, Any]]:
+    """Find the episodes of a reading among those whose titles and places hold its words."""
+    own = place(slice_of(reading)) if reading["slice"] else ""
+    mine: list[Mapping[str, Any]] = []
+    for number in range(1, MOST_PAGES + 1):
+        found, total = desk.episodes("all", f"{reading['title']} {own}".strip(), number)
+        mine += [each for each in found if each["kpi"] == reading["kpi"] and slice_of(each) == slice_of(reading)]
+        if len(mine) >= MOST_EPISODES or number * PER_PAGE >= total:
+            break
+    return mine
 
 
 def _episode(episode: Mapping[str, Any], view: View) -> Any:

@@ -146,7 +146,9 @@ def _figure(reading: Mapping[str, Any] | None, view: View) -> Any:
     if reading is None:
         return NONE
     shown, _ = wording.value_and_limit(reading["value"], bounds(reading["limits"]["red"]), reading["unit"])
-    return dcc.Link(shown, href=to_kpi(reading["kpi"], slice_of(reading), view.filters))
+    link = dcc.Link(shown, href=to_kpi(reading["kpi"], slice_of(reading), view.filters))
+    doubted = reading["stale"] or reading["level"] == "unknown"
+    return [link, html.Div(badge(reading["level"], stale=reading["stale"]))] if doubted else link
 
 
 def _chance(standing: str | None) -> Any:

@@ -42,7 +42,7 @@ _LEVELS = {"late": "amber", "green": "green", "waiting": "soft", "unknown": "unk
 
 
 def build(view: View) -> Page:
-    order = view.inquiry.order(view.name, view.filters.version)
+    order = view.inquiry.order(view.name, view.version)
     journey = Journey.of(order)
     waits = journey.waits(MOST_WAITS)
     return Page(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dash import html
 
+from analytics.kpi import SMALL
 from layouts import wording
 from layouts.analysis import charts, choosing
 from layouts.analysis.address import Filters, address, to_partner
@@ -71,7 +72,8 @@ def _peers(view: View) -> dict[str, list[Mapping[str, Any]]]:
     """Give the readings of partners by KPI, of KPIs that can be set against chance: shares that have a better side."""
     found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for reading in _counted(view):
-        if reading["unit"] == "%" and set(reading["slice"]) == {"partner"} and better(reading) != "between":
+        own = set(reading["slice"]) == {"partner"} and reading["slice"]["partner"] != SMALL
+        if own and reading["unit"] == "%" and better(reading) != "between":
             found[reading["kpi"]].append(reading)
     return {key: mine for key, mine in found.items() if charts.is_funnel(mine)}
 
@@ -148,8 +150,11 @@ def _families(view: View) -> list[str]:
 def _tools(key: str, mine: Readings, view: View) -> list[Any]:
     if not mine:
         return []
-    kept = Filters(version=view.version, levels=view.filters.levels)
-    return [choosing.exports("readings", {"kpi": key}, kept, say("partners.export", title=_title(key, view)))]
+    return [
+        choosing.exports(
+            "readings", {"kpi": key}, Filters(version=view.version), say("partners.export", title=_title(key, view))
+        )
+    ]
 
 
 # ---- the funnel ----

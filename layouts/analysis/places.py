@@ -9,6 +9,7 @@ from dash import dcc, html
 from layouts import wording
 from layouts.analysis.address import to_kpi
 from layouts.analysis.look import badge, spark, tagged
+from layouts.inquiry import AbsentError
 from layouts.words import reader, say
 
 MINUS = "\N{MINUS SIGN}"
@@ -42,7 +43,10 @@ def limits_of(reading: Mapping[str, Any]) -> list[float]:
 
 def compared(view: View, reading: Mapping[str, Any]) -> str:
     """Say what a figure was over the period before."""
-    before = view.inquiry.before(view.version, reading["kpi"]).get(slice_of(reading))
+    try:
+        before = view.inquiry.before(view.version, reading["kpi"]).get(slice_of(reading))
+    except AbsentError:
+        return say("compare.unknown")
     if before is None or before["value"] is None:
         return say("compare.unknown")
     shown, _ = wording.value_and_limit(before["value"], bounds(reading["limits"]["red"]), reading["unit"])

@@ -136,7 +136,7 @@ def _age(at: str | None, view: View) -> Any:
 
 def _newest(book: Book, view: View) -> Any:
     """Say how old its newest event is; master data has no events."""
-    if book["watermark"] is None and book["loaded_at"] is not None:
+    if book["watermark"] is None and book.get("timeless"):
         return html.Span(say("sources.timeless"), className="soft")
     return _age(book["watermark"], view)
 

@@ -65,7 +65,7 @@
   function connect() {
     wire.retry = 0;
     wire.opened = performance.now();
-    const stream = new EventSource("/api/board/stream");
+    const stream = new EventSource("/api/pulse");
     wire.stream = stream;
     stream.addEventListener("board", (event) => {
       const board = JSON.parse(event.data);

@@ -52,12 +52,17 @@ const wallDevice = (() => {
     }
   }
 
+  // The one area that a screen stays in; null if it shows more. Of a Board that is cut otherwise the whole is shown, for that
+  // its area is missing there does not say that nothing was judged of it.
+  function stayIn(board) {
+    if (!showing.area || board.by !== showing.by) return null;
+    return board.areas.find((each) => each.name === showing.area) || nothing();
+  }
+
   // Gives what is shown of a Board now: the whole of it or one area, with its name and where in the tour that is.
   function viewOf(board) {
-    if (showing.area) {
-      const area = board.areas.find((each) => each.name === showing.area);
-      return { ...(area || nothing()), name: showing.area };
-    }
+    const area = stayIn(board);
+    if (area) return { ...area, name: showing.area };
     const list = hurting(board);
     const at = list.findIndex((area) => area.name === tour.stop);
     if (at < 0) return { ...board, name: "" };
@@ -150,8 +155,7 @@ const wallDevice = (() => {
 
   // Only what opened while this page looked is told: not what a new page, or one that was cut off, sees for the first time.
   function listen(board, seenBefore) {
-    const area = showing.area && board.areas.find((each) => each.name === showing.area);
-    const view = showing.area ? area || nothing() : board;
+    const view = stayIn(board) || board;
     const reds = new Set(view.tiles.filter((tile) => tile.level === "red").map((tile) => keyOf(tile.kpi, tile.slice)));
     const opened = view.tiles.some(
       (tile) => tile.level === "red" && sound.reds && !sound.reds.has(keyOf(tile.kpi, tile.slice)) && !(Date.parse(tile.since) < sound.asOf),
@@ -180,12 +184,13 @@ const wallDevice = (() => {
   /* ---- a sign of life ------------------------------------------------------------------------------------------ */
 
   const BEAT_EVERY = 60_000;
+  const REVOKED_EVERY = 5 * 60_000; // a right may be given back, or have been denied by mistake
   const life = { next: performance.now() + 2000 + 3000 * Math.random(), revoked: given.screen.state === "revoked" };
 
   // From within a frame: a page that is loaded but draws nothing is a dead screen.
   function beat(version) {
-    if (given.screen.state !== "paired" || life.revoked || performance.now() < life.next) return;
-    life.next = performance.now() + BEAT_EVERY;
+    if (given.screen.state !== "paired" || performance.now() < life.next) return;
+    life.next = performance.now() + (life.revoked ? REVOKED_EVERY : BEAT_EVERY);
     requestAnimationFrame(() => send({ version, feed: document.body.dataset.feed, size: `${innerWidth}x${innerHeight}` }));
   }
 
@@ -197,7 +202,8 @@ const wallDevice = (() => {
         method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(said), signal: impatience.signal,
       });
       const state = await answer.json();
-      life.revoked = answer.status === 401 && state.state === "revoked";
+      if (answer.status === 200) life.revoked = false;
+      else if (answer.status === 401) life.revoked = state.state === "revoked";
       if (state.showing && JSON.stringify(state.showing) !== JSON.stringify(showing)) location.reload();
     } catch {
       // Whether the server is there is judged by the stream.

@@ -187,8 +187,12 @@ const wallDraw = (() => {
 
   const keyOf = (kpi, slice) => JSON.stringify([kpi, Object.entries(slice).sort()]);
 
+  // An address says other things by these names: a dimension that is called so has "in." before it (`address.written`).
+  const OWN = new Set(["version", "level", "family", "words", "kpi", "compare", "sort", "area", "theme", "grid", "lang", "q"]);
+  const written = (name) => (!OWN.has(name) && /^[a-z][a-z0-9_]{0,60}$/.test(name) ? name : `in.${name}`);
+
   function drilldown(tile, version) {
-    const query = new URLSearchParams(tile.slice);
+    const query = new URLSearchParams(Object.entries(tile.slice).map(([name, value]) => [written(name), value]));
     query.set("version", version);
     return `/kpi/${encodeURIComponent(tile.kpi)}?${query}`;
   }
@@ -380,7 +384,7 @@ const wallDraw = (() => {
 
   function drawLane(tiles, count, draw) {
     const beyond = count - tiles.length;
-    const head = el("h2", "turning", shape("turning"), `${say("level.turning")} · ${number(count)}`);
+    const head = el("div", "head turning", shape("turning"), `${say("level.turning")} · ${number(count)}`);
     if (beyond > 0) head.append(el("span", "beyond", say("more", { n: number(beyond) })));
     return el("div", `lane${tiles.length > 2 ? " full" : ""}`, head, ...tiles.map((tile) => draw(tile, "m")));
   }

@@ -356,3 +356,11 @@ def test_bands_and_open_windows_as_json():
     assert made["readings"][0]["window"] == {"from": None, "to": "2026-06-30T12:00:00Z"}
     assert made["sources"][0]["watermark"] is None
     assert made["version"] == 3
+    assert made["definitions"] == {}
+
+
+def test_definitions_stand_beside_the_readings_and_not_in_them():
+    made = as_json(Board(NOW, 3, 7, "N", "UTC", (), (reading(Level.RED),), definitions={"k": "d1"}))
+    assert made["definitions"] == {"k": "d1"}
+    assert "d1" not in str(made["readings"])
+    assert past(made) == past({name: value for name, value in made.items() if name != "definitions"})

@@ -101,7 +101,7 @@ def test_what_does_not_fit_is_counted_on_the_screen(page, wall):
     assert f"+ {25 - len(drawn) + drawn.count('turning')} more" in more
     assert f"{18 - drawn.count('red')} red" in more
     assert "7 amber" in more
-    assert text(page, ".lane h2") == f"Turning red · 5 + {5 - drawn.count('turning')} more"
+    assert text(page, ".lane > .head") == f"Turning red · 5 + {5 - drawn.count('turning')} more"
 
 
 def test_all_green_is_a_statement(page, wall):

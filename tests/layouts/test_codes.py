@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import httpx
 import orjson
@@ -11,7 +12,9 @@ from list_desk import ListDesk
 from wall_boards import busy, few, hostile, regions
 from wall_served import Served
 
+import app
 from analytics.board import as_json
+from analytics.inquiring import AbsentError
 from layouts.codes import ALPHABET, RANKS, Codes, Gone, bits, code_of, read_code, scannable
 from layouts.edition import Edition
 from layouts.feed import BoardFeed, encode
@@ -67,6 +70,21 @@ def test_a_code_outlives_a_restart_by_the_stored_board():
     spot = Codes(BoardFeed(), stored.get).resolve(tile["code"])
     assert (spot.kpi, spot.slice) == (tile["kpi"], tile["slice"])
     assert spot.address.endswith("version=17")
+
+
+def test_a_code_of_an_older_board_is_looked_up_where_boards_are_held_in_memory():
+    class Held:
+        def board(self, version):
+            if version != 17:
+                raise AbsentError(f"Board {version} is not stored.")
+            return orjson.loads(encode(as_json(busy())))
+
+    feed = BoardFeed()
+    feed.publish(replace(few(), version=18))
+    codes = Codes(feed, lambda version: app.stored_board(Held(), version))
+    tile = wall_payload(busy())["tiles"][4]
+    assert codes.resolve(tile["code"]).kpi == tile["kpi"]
+    assert codes.resolve(code_of(16, 0)) == Gone(16)
 
 
 def test_a_code_whose_board_was_thinned_out_is_gone_and_one_of_the_future_is_none():

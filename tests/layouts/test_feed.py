@@ -6,10 +6,11 @@ import threading
 import zlib
 
 import orjson
-from wall_boards import all_green, board, busy, few, reading
+from wall_boards import all_green, board, busy, few, reading, regions
 
-from layouts.edition import Edition
-from layouts.feed import GZIP_HEADER, MOST_EDITIONS, BoardFeed, Event, Snapshot
+from layouts.edition import AREAS, Edition
+from layouts.feed import GZIP_HEADER, MOST_EDITIONS, MOST_ORIGINS, BoardFeed, Event, Snapshot
+from layouts.words import LANGUAGES
 
 PLAIN = Edition()
 
@@ -95,3 +96,30 @@ def test_nobody_can_ask_for_any_number_of_editions():
     made = [snapshot.edition(Edition(origin=f"http://host{n}")) for n in range(3 * MOST_EDITIONS)]
     assert len(set(map(id, made))) <= MOST_EDITIONS
     assert made[-1] is snapshot.edition(PLAIN)
+
+
+def test_whoever_else_asks_no_screen_loses_its_areas_or_its_language():
+    snapshot = Snapshot(regions())
+    for n in range(2 * MOST_EDITIONS):
+        snapshot.edition(Edition(origin=f"http://host{n}"))
+    for by in ("", *AREAS):
+        for language in LANGUAGES:
+            given = snapshot.edition(Edition(by, "https://pain.example.com", language))
+            assert given is snapshot.edition(Edition(by, "", language))
+            assert orjson.loads(given.body.plain)["by"] == by
+    german = orjson.loads(snapshot.edition(Edition("region", "https://pain.example.com", "de")).body.plain)
+    assert "Kunden betroffen" in german["areas"][0]["tiles"][0]["hurt"]
+
+
+def test_of_many_origins_only_those_asked_for_most_are_prepared_again():
+    feed = BoardFeed()
+    feed.publish(all_green())
+    ours = Edition("region", "https://pain.example.com")
+    for n in range(MOST_EDITIONS // 2):
+        feed.latest.edition(Edition(origin=f"http://host{n}"))
+    for _ in range(2):
+        feed.latest.edition(ours)
+    feed.latest.edition(Edition("country"))
+    wanted = feed.latest.wanted
+    assert {ours, Edition("country")} <= wanted
+    assert len({edition.origin for edition in wanted if edition.origin}) == MOST_ORIGINS

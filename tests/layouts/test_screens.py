@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import httpx
 import pytest
 from list_desk import ListDesk
 from list_screens import ListScreens
+from test_web import events
 from wall_boards import NOW, few, hostile
 from wall_served import Served, until
 
@@ -174,6 +177,16 @@ def test_codes_are_not_to_be_guessed(house):
     assert post(house, verb="pair", code=code, **FORM).status_code == 429
 
 
+def test_wrong_codes_of_one_address_keep_nobody_else_from_pairing(house):
+    elsewhere = httpx.HTTPTransport(local_address="127.0.0.2")
+    with httpx.Client(transport=elsewhere, base_url=house.url, headers=OWN) as guesser:
+        answers = [
+            guesser.post("/screens", data=FORM | {"verb": "pair", "code": "AAAAAA"}).status_code for _ in range(21)
+        ]
+    assert answers == [400] * 20 + [429]
+    paired(house)
+
+
 def test_codes_are_not_asked_for_without_end(house):
     with httpx.Client(base_url=house.url, headers=OWN) as browser:
         answers = [browser.post("/api/screen/pairing").status_code for _ in range(122)]
@@ -235,6 +248,29 @@ def test_a_store_that_is_away_turns_no_television_off(house):
     assert "painpoint_viewers" in httpx.get(f"{house.url}/metrics").text
 
 
+@pytest.mark.parametrize("walls", ["open", "paired"])
+def test_a_screen_is_not_revoked_because_the_store_is_away_after_a_restart(monkeypatch, walls):
+    monkeypatch.setattr(roster, "FRESH", 0.0)
+    screens = ListScreens()
+    with Served(desk=ListDesk(), screens=screens, walls=walls) as before:
+        cookies = paired(before).cookies
+    screens.broken = True
+    with Served(desk=ListDesk(), screens=screens, walls=walls) as after:
+        after.feed.publish(few())
+        tv = browse(after, cookies=cookies)
+        assert tv.post("/api/screen/beat", json={}).status_code == 503
+        assert httpx.post(f"{after.url}/api/screen/beat", json={}).status_code == 401
+        if walls == "paired":
+            assert (tv.get("/api/board/wall").status_code, tv.get("/").status_code) == (503, 503)
+            assert tv.get("/").headers["refresh"] == "10", "a television stays on the page that says so"
+            assert httpx.get(f"{after.url}/api/board/wall").status_code == 401
+        screens.broken = False
+        assert tv.post("/api/screen/beat", json={}).json()["state"] == "paired"
+        assert tv.get("/api/board/wall").status_code == 200
+        screens.broken = True
+        assert tv.post("/api/screen/beat", json={}).status_code == 200
+
+
 # ---- closed walls ----
 
 
@@ -274,6 +310,15 @@ def test_an_open_stream_ends_with_its_right(closed):
         assert sum(line.startswith("event: beat") for line in lines) < 4
 
 
+def test_pages_hear_the_pulse_of_a_closed_wall_and_nothing_else(closed):
+    closed.feed.beat(NOW)
+    with httpx.stream("GET", f"{closed.url}/api/pulse", timeout=20) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        (kind, version, told), (beat, _, pulse) = events(stream.iter_lines(), 2)
+    assert (kind, version, beat, pulse["engine"]) == ("board", "17", "beat", "live")
+    assert told == {"version": 17, "sources": [{"name": each.name, "state": each.state} for each in few().feeds]}
+
+
 def test_tokens_are_read_from_the_store_seldom():
     with Served(desk=ListDesk(), screens=ListScreens(), walls="paired") as running:
         running.feed.publish(few())
@@ -298,3 +343,13 @@ def test_a_limiter_forgets_in_time_and_keeps_few():
     for n in range(9000):
         limiter.take(str(n))
     assert len(limiter._times) <= 4096
+
+
+def test_threads_that_ask_a_limiter_at_once_get_no_more_than_their_share():
+    def slowly():
+        time.sleep(0.002)
+        return 0.0
+
+    limiter = Limiter(5, 10, slowly)
+    with ThreadPoolExecutor(20) as threads:
+        assert sum(threads.map(limiter.take, ["a"] * 40)) == 5

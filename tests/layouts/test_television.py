@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
 from test_browser import CONTRASTS, OVERFLOWS, OVERLAPS, SMALLEST, TOO_WIDE, show, text
 from wall_boards import HOSTILE
 from wall_served import Wall, until
+
+from layouts.showing import Showing
 
 OWN = {"Sec-Fetch-Site": "same-origin"}
 EAR = """class Ear {
@@ -83,7 +87,7 @@ def test_those_turning_red_stand_beside_red_with_their_day(page, wall):
     reds = page.locator(".tile.red").all()
     assert all(red.bounding_box()["x"] + red.bounding_box()["width"] <= lane["x"] for red in reds)
     assert page.locator(".lane .tile.turning").count() == 3
-    assert text(page, ".lane h2") == "Turning red · 3"
+    assert text(page, ".lane > .head") == "Turning red · 3"
     assert "red by Thursday, 71 %" in text(page, ".lane .tile >> nth=0")
     assert page.locator(".lane .spark .band").count() == 3
     wall.say("board turning")
@@ -187,6 +191,14 @@ def test_a_screen_may_stay_in_one_area(page, wall, name, said):
     assert text(page, "#statement") == said
     assert text(page, "#area") == name
     assert text(page, "#counts").startswith(f"{5 if name == 'Nordics' else 0} judged of {name}")
+
+
+def test_a_board_that_is_cut_otherwise_is_shown_whole(page, wall):
+    page.route("**/api/board/**", lambda route: route.continue_(url=route.request.url.replace("by=region", "by=")))
+    show(page, wall, "regions", "?region=EMEA")
+    page.wait_for_selector(".tile.red")
+    assert (text(page, "#area"), page.get_attribute("body", "data-area")) == ("", "")
+    assert "EMEA" not in text(page, "#counts")
 
 
 # ---- burn-in ----
@@ -308,6 +320,37 @@ def test_a_screen_whose_right_is_taken_away_says_so(page, wall):
     page.wait_for_selector("#takeover:visible", timeout=9000)
     assert "This screen is no longer paired." in text(page, "#takeover")
     assert "/screen on it" in text(page, "#takeover")
+
+
+def test_a_screen_that_was_denied_by_mistake_comes_back_by_itself(page, wall):
+    told = Showing().document()
+    state = f'"state":"paired","name":"Lobby","showing":{json.dumps(told)}'
+    answers = [(401, {"state": "revoked"}), (503, {"error": "?"}), (200, {"state": "paired", "showing": told})]
+    beats = []
+
+    def answer(route):
+        status, said = answers[min(len(beats), 2)]
+        beats.append(status)
+        route.fulfill(status=status, json=said)
+
+    def paired(route):
+        route.fulfill(response=(got := route.fetch()), body=got.text().replace('"state":"free"', state))
+
+    page.add_init_script(
+        "const real = performance.now.bind(performance); performance.now = () => real() + (window.ahead || 0);"
+    )
+    page.route("**/api/screen/beat", answer)
+    page.route(wall.start("few").url, paired)
+    page.goto(wall.url)
+    page.wait_for_selector("#takeover:has-text('no longer paired')", timeout=9000)
+    for count in (2, 3):
+        page.evaluate("window.ahead = (window.ahead || 0) + 301000")
+        until(lambda n=count: page.wait_for_timeout(100) or len(beats) >= n)
+        if count == 2:
+            page.wait_for_selector("#takeover:has-text('no longer paired')")
+    page.wait_for_selector("#takeover", state="hidden", timeout=15_000)
+    page.wait_for_selector('body[data-feed="live"]')
+    assert beats == [401, 503, 200]
 
 
 # ---- everybody's eyes and hands ----

@@ -23,7 +23,7 @@ from wall_boards import (
 )
 
 from analytics.board import as_json
-from analytics.kpi import Health, Level
+from analytics.kpi import SMALL, Health, Level
 from layouts.edition import Edition
 from layouts.feed import encode
 from layouts.wall import MOST_LINES, MOST_TILES, unknown_lines, wall_payload
@@ -153,6 +153,14 @@ def test_areas_are_those_of_the_slice_or_of_its_partner():
                                                               "green": 5, "unknown_by": 0}  # fmt: skip
     assert areas["APAC"]["counts"]["unknown"] == areas["APAC"]["unknown"][0]["count"] == 1
     assert sum(area["counts"]["judged"] for area in areas.values()) < payload["counts"]["judged"]
+
+
+def test_those_too_small_to_be_judged_alone_are_no_area():
+    payload = wall_payload(
+        board([reading(0, (("region", SMALL),)), reading(0, (("region", "EMEA"),))]), Edition("region")
+    )
+    assert SMALL not in {area["name"] for area in payload["areas"]}
+    assert payload["counts"]["red"] == 2
 
 
 def test_codes_are_the_same_in_the_whole_and_in_an_area():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,8 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from analytics.charts import Charts
+from analytics.facts import MASTER
 from analytics.inquiring import AbsentError, Filter, Wanted
-from analytics.kpi import SMALL
+from analytics.kpi import SMALL, Condition
 from data.exports.laid import lay
 from data.inquiry import Inquiry
 from data.inquiry.reading import reading_of
@@ -224,6 +227,84 @@ def test_the_window_before_is_what_twice_the_window_holds_beyond_it(asked, newes
     assert checked > 5
 
 
+ANSWERS = (
+    lambda inquiry, version, kpi: inquiry.explained(version, kpi, ()),
+    lambda inquiry, version, kpi: inquiry.before(version, kpi),
+    lambda inquiry, version, kpi: inquiry.rows(version, kpi, (), Wanted(0, 1)),
+    lambda inquiry, version, kpi: taken(inquiry.export("rows", "csv", version=version, kpi=kpi, slice_=())),
+)
+"""What is worked out from the rows behind a stored figure."""
+
+
+@contextmanager
+def under(session, change):
+    """Give an Inquiry into the same Boards whose catalogue or sources were changed since."""
+    retiring = session.warehouse.retiring
+    inquiry = Inquiry(session.under(change(session.settings)))
+    try:
+        yield inquiry
+    finally:
+        inquiry.close()
+        session.warehouse.retiring = retiring
+
+
+def changed(key, **told):
+    return lambda settings: replace(
+        settings, kpis=[replace(kpi, **told) if kpi.key == key else kpi for kpi in settings.kpis]
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        changed("late_repairs", window_days=3),
+        changed("late_repairs", where=(Condition("warranty", "is", "in"),)),
+        lambda settings: replace(settings, sources=[s for s in settings.sources if s.fact != "repair_orders"]),
+    ],
+    ids=["window", "where", "sources"],
+)
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_figure_that_was_defined_otherwise_has_no_rows(asked, newest, change, answer):
+    title = reading(newest, "late_repairs")["title"]
+    with under(asked.session, change) as inquiry:
+        assert inquiry.board(newest["version"]) == newest
+        said = f"{title} is defined otherwise since board {newest['version']} was judged: its rows are not shown; "
+        with pytest.raises(AbsentError, match=re.escape(said)):
+            answer(inquiry, newest["version"], "late_repairs")
+
+
+def test_limits_and_words_change_no_rows(asked, newest, all_rows):
+    expected = asked.inquiry.rows(newest["version"], "late_repairs", (), Wanted(0, 5))
+    with under(asked.session, changed("late_repairs", green=0.9, red=0.95, title="Late", remedies=("x",))) as inquiry:
+        assert inquiry.rows(newest["version"], "late_repairs", (), Wanted(0, 5)) == expected
+
+
+def test_a_board_without_digests_is_answered_as_the_catalogue_is(asked, newest):
+    session = asked.session
+    document = {name: value for name, value in newest.items() if name != "definitions"}
+    moment = datetime.fromisoformat(newest["as_of"])
+    version = session.store.add(moment, newest["batch"], live=False, document=document).version
+    try:
+        with under(session, changed("late_repairs", window_days=3)) as inquiry:
+            for answer in ANSWERS:
+                answer(inquiry, version, "late_repairs")
+    finally:
+        with session.store.engine.begin() as con:
+            con.exec_driver_sql(f"DELETE FROM boards WHERE version = {version}")
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_kpi_that_is_no_longer_in_the_catalogue_has_no_rows(asked, newest, answer):
+    def without(settings):
+        return replace(settings, kpis=[kpi for kpi in settings.kpis if kpi.key != "late_repairs"])
+
+    with (
+        under(asked.session, without) as inquiry,
+        pytest.raises(AbsentError, match="The KPI 'late_repairs' is no longer in the catalogue"),
+    ):
+        answer(inquiry, newest["version"], "late_repairs")
+
+
 def test_a_state_of_a_week_ago_is_that_of_the_board_of_then(asked):
     session, newest = asked.session, asked.boards[-1]
     assert asked.inquiry.before(newest["version"], "wip") == {}
@@ -261,10 +342,13 @@ def test_the_books_of_every_source_add_up(asked):
         )
         assert each["counts"] == counts
         assert each["accounted"]
+        assert each["timeless"] == (each["fact"] in MASTER)
+        assert not each["timeless"] or each["watermark"] is None
         assert [b["batch"] for b in each["batches"]] == sorted((b["batch"] for b in each["batches"]), reverse=True)
         silent = [partner["silent_hours"] for partner in each["partners"]]
         assert silent == sorted(silent, reverse=True)
     con.close()
+    assert {each["timeless"] for each in books.values()} == {True, False}
     assert sum(each["waiting"] for each in books.values()) == asked.inquiry.quarantine(None, Wanted()).total > 0
     lags = [each["lag"]["median"] for each in books.values() if each["lag"]["median"] is not None]
     assert lags

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import string
+from typing import get_args
 
 import duckdb
 import pandas as pd
@@ -12,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics.inquiring import Filter, Wanted
+from analytics.inquiring import Filter, Operator, Wanted
 from data.exports.laid import Laid
 from data.exports.tables import Column
-from data.inquiry.narrowing import narrowed
+from data.inquiry.narrowing import MOST_SORTS, narrowed
 from data.inquiry.page import page
 
 COLUMNS = (
@@ -79,7 +80,7 @@ def passes(kind, value, one):
         "at_most": lambda: value <= asked,
         "above": lambda: value > asked,
         "at_least": lambda: value >= asked,
-        "between": lambda: asked <= value <= high,
+        "between": lambda: asked <= value < high if kind == "time" else asked <= value <= high,
     }[one.operator]()
 
 
@@ -161,12 +162,12 @@ def test_values_are_never_read_as_sql(text, operator):
         (Wanted(filters=(Filter("1=1 --", "equals", 1),)), "There is no column '1=1 --'"),
         (Wanted(filters=(Filter("cost", "equals", "cheap"),)), "cost: 'cheap' is not a number."),
         (Wanted(filters=(Filter("cost", "equals", float("nan")),)), "cost: nan is not a number."),
-        (Wanted(filters=(Filter("cost", "between", 1, None),)), "cost: None is not a number."),
+        (Wanted(filters=(Filter("cost", "between", 1, None),)), "cost between what? A value is missing."),
         (Wanted(filters=(Filter("cost", "contains", "1"),)), "cost holds numbers: only texts"),
         (Wanted(filters=(Filter("late", "equals", "perhaps"),)), "late: 'perhaps' is neither true nor false."),
         (Wanted(filters=(Filter("late", "above", True),)), "late is true or false"),
         (Wanted(filters=(Filter("at", "below", "soon"),)), "at: 'soon' is not an ISO 8601 time"),
-        (Wanted(filters=(Filter("who", "equals", None),)), "who: None is not a text."),
+        (Wanted(filters=(Filter("who", "equals", None),)), "who is what? A value is missing."),
         (Wanted(filters=(Filter("who", "equals", "\x00"),)), "who: '\\x00' holds characters"),
         (Wanted(filters=(Filter("who", "equals", "\ud800"),)), "holds characters"),
         (Wanted(filters=(Filter("who", "contains", "x" * 2_000),)), "a text of 2,000 characters is too long"),
@@ -180,6 +181,50 @@ def test_values_are_never_read_as_sql(text, operator):
 def test_what_cannot_be_wanted_is_said(wanted, said):
     with pytest.raises(ValueError, match=re.escape(said)):
         narrowed(wanted, COLUMNS)
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.name)
+@pytest.mark.parametrize("operator", [each for each in get_args(Operator) if "blank" not in each])
+def test_a_missing_value_is_said_of_every_column(column, operator):
+    for value, high in ((None, None), (None, "2026-01-01"), *([("2026-01-01", None)] if operator == "between" else [])):
+        with pytest.raises(ValueError, match="what\\? A value is missing\\."):
+            narrowed(Wanted(filters=(Filter(column.name, operator, value, high),)), COLUMNS)
+
+
+def test_it_is_sorted_by_each_column_once_and_by_eight_at_most():
+    many = [Column("key"), *(Column(f"c{i}") for i in range(20))]
+    sort = tuple((f"c{i}", i == 1) for i in (1, 0, 1, *range(20)))
+    found = narrowed(Wanted(sort=(*sort, ("c1", False))), many)
+    assert found.sorted_by == "c1 (descending), c0, c2, c3, c4, c5, c6, c7"
+    assert found.order.count("NULLS LAST") == MOST_SORTS == 8
+    assert found.order.endswith(', "key"')
+
+
+def test_days_of_a_readers_own_zone_are_instants():
+    times = [
+        "2026-03-28 22:59:59.999999",
+        "2026-03-28 23:00",
+        "2026-03-29 12:00",
+        "2026-03-29 21:59:59.999999",
+        "2026-03-29 22:00",
+    ]
+    con, laid, _ = table_of([(None, None, None, None, pd.Timestamp(at).to_pydatetime(), None) for at in times])
+
+    def found(operator, value, high=None):
+        return [int(key[1:]) for key in keys(con, laid, Wanted(filters=(Filter("at", operator, value, high),)))]
+
+    # the 29th of March in Berlin has 23 hours
+    for start, end in (
+        ("2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00"),
+        ("2026-03-28T23:00:00.000Z", "2026-03-29T22:00:00.000Z"),
+        ("2026-03-28 23:00:00+00:00", "2026-03-29 22:00:00+00:00"),
+    ):
+        assert found("between", start, end) == [1, 2, 3]
+        assert found("below", start) == [0]
+        assert found("at_least", end) == [4]
+    # a day in UTC begins with what a picker of dates writes as midnight, and an instant does not
+    assert found("between", "2026-03-29", "2026-03-29T00:00:00Z") == []
+    assert found("between", "2026-03-28T23:00:00Z", "2026-03-29") == [1, 2, 3, 4]
 
 
 def test_a_date_alone_is_a_whole_day():

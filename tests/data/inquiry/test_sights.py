@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+import time
 from dataclasses import replace
 from datetime import timedelta
 from unittest.mock import patch
@@ -15,7 +16,7 @@ from analytics.facts import FACTS
 from analytics.inquiring import AbsentError, Wanted
 from data.inquiry import Inquiry, sights
 from data.inquiry.boards import Boards
-from data.inquiry.sights import MOST, Sights
+from data.inquiry.sights import AT_ONCE, MOST, Sights
 from data.warehouse import Reader
 from layouts.inquiry import Inquiry as Asked
 from tests.data.inquiry.conftest import NOW
@@ -104,6 +105,46 @@ def test_few_views_stay_open_and_idle_ones_are_closed(network, monkeypatch):
         found.tidy()
         assert found._open == [used]  # the others were idle, and this one is in use
     found.tidy()
+    assert not found._open
+
+
+def test_few_views_are_open_when_many_ask_at_once(network):
+    asked, found, boards = network
+    every = [boards.of(board["version"]) for board in asked.boards]
+    many = [replace_version(every[i % len(every)], 100 + i) for i in range(11)]
+    together, most, failed = threading.Barrier(len(many)), [], []
+
+    def ask(board):
+        try:
+            together.wait(60)
+            with found.of(board) as sight:
+                assert sight.version == board.version
+                time.sleep(0.02)
+                most.append(len(found._open))
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=ask, args=[board]) for board in many]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(120)
+    assert not failed
+    assert len(most) == len(many)
+    assert max(most) <= MOST + AT_ONCE
+    assert len(found._open) <= MOST
+
+
+def test_what_is_answered_while_all_is_closed_leaves_nothing_open(network):
+    _, found, boards = network
+    with found.of(boards.of(None)) as sight:
+        closing = threading.Thread(target=found.close)
+        closing.start()
+        closing.join(0.2)
+        assert closing.is_alive()
+        assert sight.view.con.execute("SELECT 1").fetchone() == (1,)
+    closing.join(60)
+    assert not closing.is_alive()
     assert not found._open
 
 

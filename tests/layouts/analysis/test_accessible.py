@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from list_desk import ListDesk
 from list_inquiry import board_json, whole
+from list_screens import ListScreens
 from wall_boards import busy
 from wall_served import Served
 
@@ -23,7 +24,10 @@ PAGES = [
     "/kpi/bounce_30d?partner=iRepair+Paris+11e", "/kpi/nothing", "/map", "/sources", "/sources?source=parcels",
     "/order/R-1001", "/order/nothing", "/search?q=R", "/partner/nobody",
 ]  # fmt: skip
-PLAIN = ["/", "/alerts", "/alerts/1", "/alerts/silences", "/alerts/letters", "/screens"]
+PLAIN = [
+    "/", "/alerts", "/alerts/1", "/alerts/silences", "/alerts/letters", "/alerts/letters/7", "/alerts/act/ack",
+    "/alerts/unsubscribe/stop", "/alerts/preferences/choose", "/alerts/nowhere", "/screens", "/screen", "/t", "/t/nothing",
+]  # fmt: skip
 RULES = "() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
 
 
@@ -55,7 +59,7 @@ def told(inquiry):
 def served():
     inquiry = told(whole())
     board = busy()
-    with Served(desk=ListDesk(), inquiry=inquiry) as running:
+    with Served(desk=ListDesk(), screens=ListScreens(), inquiry=inquiry) as running:
         inquiry.newest = board_json(board)
         running.feed.publish(board)
         running.feed.beat(running.now)

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import json
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layouts.analysis.address import Filters, address, named, to_kpi, to_order, to_partner
+from layouts.analysis.address import _OWN, Filters, address, named, to_kpi, to_order, to_partner
 from layouts.analysis.routes import name_of
+from layouts.codes import drilldown
+from layouts.shell import ASSETS
 
 names = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=40)
 
@@ -45,3 +50,19 @@ def test_the_version_and_the_comparison_go_along_and_the_place_does_not():
     filters = Filters(version=3, where=(("country", "DE"),), levels=("red",), words="x", compare=True)
     assert to_kpi("late", (("partner", "P"),), filters) == "/kpi/late?partner=P&compare=before&version=3"
     assert to_partner("P", filters) == "/partner/P?compare=before&version=3"
+
+
+@given(
+    st.sampled_from(["version", "level", "area", "q", "grid", "PartnerType", "in", "partner"]),
+    names.filter(lambda name: name == name.strip()),
+)
+def test_a_dimension_may_be_called_like_anything_else_in_an_address(dimension, value):
+    filters = Filters(version=3, where=((dimension, value),))
+    assert Filters.read(address("/kpi/x", filters).partition("?")[2]) == filters
+
+
+def test_the_wall_writes_places_as_pages_read_them():
+    script = (ASSETS / "wall_draw.js").read_text()
+    told = re.search(r"const OWN = new Set\((\[.*?\])\)", script).group(1)
+    assert set(json.loads(told)) == _OWN
+    assert drilldown("late", {"level": "gold", "partner": "P"}, 3) == "/kpi/late?in.level=gold&partner=P&version=3"

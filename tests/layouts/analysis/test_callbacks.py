@@ -99,13 +99,37 @@ def test_while_one_types(running):
     assert answer.json()["response"][frame.FIND]["data"][0]["group"] == "Orders"
 
 
-def test_a_table_asks_for_its_rows(running):
-    request = {"startRow": 0, "endRow": 100, "sortModel": [], "filterModel": {}}
-    place = [(frame.LOCATION, "pathname", "/sources"), (frame.LOCATION, "search", "?source=parcels")]
-    place.append((frame.SHOWN, "data", 17))
-    named = next(each for each in running.app.state.dash.callback_map if each.startswith(f"{grid.ROWS}."))
+def rows_of(running, request, path="/sources", search="?source=parcels"):
+    place = [(frame.LOCATION, "pathname", path), (frame.LOCATION, "search", search), (frame.SHOWN, "data", 17)]
+    named = next(each for each in running.app.state.dash.callback_map if each.startswith(f"..{grid.ROWS}."))
     answer = call(running, named, [(grid.ROWS, "getRowsRequest", request)], place)
-    assert answer.json()["response"][grid.ROWS]["getRowsResponse"]["rowCount"] == 2
+    assert answer.status_code == 200
+    told = answer.json()["response"]
+    return told[grid.ROWS]["getRowsResponse"]["rowCount"], told[grid.NOTE]["children"]
+
+
+def test_a_table_asks_for_its_rows(running):
+    assert rows_of(running, {"startRow": 0, "endRow": 100, "sortModel": [], "filterModel": {}}) == (2, "")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [{"sortModel": [{}]}, [1], {"filterModel": {"a": {"filterType": "date", "type": "equals"}}}, {"startRow": "x"}],
+)
+def test_a_table_that_cannot_be_filled_says_so(running, request_):
+    count, note = rows_of(running, request_)
+    assert count == 0
+    assert note
+
+
+def test_a_page_whose_store_fails_says_so_instead_of_failing(running, monkeypatch):
+    def broken(_):
+        raise OSError("database is locked")
+
+    monkeypatch.setattr(running.inquiry, "board", broken)
+    answer = draw(running, "/kpis", "")
+    assert answer.status_code == 200
+    assert "This page could not be drawn" in str(answer.json()["response"][frame.CONTENT]["children"])
 
 
 def again(running, search="?source=parcels", clicks=1, **headers):

@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from list_inquiry import board_json, whole
+from list_screens import ListScreens
 from wall_boards import busy
 from wall_served import Served
 
@@ -50,6 +51,17 @@ def open_page(page, served, address="/kpis"):
 def test_times_are_of_the_viewers_zone_and_say_so(page, served):
     open_page(page, served)
     expect(page.locator(".standing")).to_contain_text(re.compile(r"22:03:10 (JST|UTC\+0?9)"))
+
+
+def test_a_page_beside_closed_walls_hears_the_server(page):
+    inquiry, board = whole(), replace(busy(), version=17)
+    with Served(inquiry=inquiry, screens=ListScreens(), walls="paired") as served:
+        inquiry.newest = board_json(board)
+        served.feed.publish(board)
+        served.feed.beat(served.now)
+        open_page(page, served)
+        expect(page.locator('body[data-feed="late"]')).to_be_attached()
+        page.goto("about:blank")
 
 
 def test_a_newer_board_is_offered_and_never_forced(page, served):

@@ -78,6 +78,33 @@ def test_what_is_not_there_is_said(path, search, says):
         kpi.build(view_of(inquiry(), path, search))
 
 
+def test_a_figure_stands_though_its_rows_cannot_be_shown():
+    made = inquiry()
+
+    def absent(*_):
+        raise AbsentError("bounce_30d is no longer in the catalogue.")
+
+    made.rows = made.before = absent
+    page = kpi.build(view_of(made, PLACE, f"{SEARCH}&compare=before"))
+    assert "8.08 %" in said(page)
+    assert "no longer in the catalogue" in said(page)
+
+
+def test_keys_lead_to_orders_only_where_they_are_those_of_orders():
+    columns = (Column("key"), Column("partner"))
+    stock, orders = (
+        Table(columns, [], 1, 1, {"fact": fact, "adds_up": "x"}) for fact in ("stock_levels", "repair_orders")
+    )
+    assert kpi._links(stock) == {"partner": "partner"}
+    assert kpi._links(orders) == {"key": "order", "partner": "partner"}
+
+
+def test_a_pool_is_no_peer():
+    first = busy().readings[2]
+    others = tuple(replace(first, slice=(("partner", name),)) for name in ("A", "B", SMALL))
+    assert "Beside its 2 peers" in said(kpi.build(view_of(inquiry(readings=others), PLACE, "?partner=A")))
+
+
 def test_names_stay_text():
     first = busy().readings[2]
     made = inquiry(readings=(replace(first, slice=(("partner", HOSTILE),)),))

@@ -284,7 +284,7 @@ def test_three_hundred_partners_are_drawn_at_once():
 
 def test_files_hold_the_readings_of_the_chosen_kpi_at_this_board():
     to = dict(links(page("?kpi=late_repairs&level=red&country=DE"), "a"))
-    assert to["CSV"] == "/export/readings.csv?kpi=late_repairs&level=red&version=17"
+    assert to["CSV"] == "/export/readings.csv?kpi=late_repairs&version=17"
     assert set(to) == {"CSV", "XLSX", "PARQUET"}
 
 

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from layouts.analysis import charts
+from layouts.analysis.chance import by_chance
 from layouts.words import spoken
 
 
@@ -41,6 +42,19 @@ def test_only_shares_make_a_funnel_and_three_places_are_needed():
     assert not charts.is_funnel([place(1, 10), place(2, 10)])
     assert not charts.is_funnel([place(1, 10, unit="h")] * 3)
     assert not charts.is_funnel([place(20, 10)] * 3)  # more than the whole is no share
+
+
+def test_what_is_unknown_is_no_peer_and_stands_neither_better_nor_worse():
+    peers = [place(30, 400, name=str(number)) for number in range(10)]
+    blind = place(0, 400, "unknown", "blind")
+    assert not charts.is_funnel([blind] * 5)
+    chance = by_chance([*peers, blind])
+    assert "blind" not in chance.standing
+    figures = [
+        charts.funnel(each, [""] * len(each), mine=None, dark=True)["data"][2]["y"][0]
+        for each in (peers, [*peers, blind])
+    ]
+    assert figures[0] == figures[1]
 
 
 def test_a_funnel_names_levels_by_shape_and_word_and_marks_the_place_it_is_about():
