@@ -11,6 +11,7 @@ from dash import dcc, html
 
 from layouts import wording
 from layouts.analysis.address import Filters, address, to_kpi, to_order, to_partner
+from layouts.analysis.frame import ENTRIES, PLAIN
 from layouts.analysis.page import Page, empty, part
 from layouts.analysis.places import slice_of
 from layouts.codes import read_code
@@ -26,17 +27,6 @@ if TYPE_CHECKING:
 
 MOST_SUGGESTED = 20
 MOST = 100
-
-PAGES = {
-    "wall": "/",
-    "partners": "/partners",
-    "kpis": "/kpis",
-    "map": "/map",
-    "sources": "/sources",
-    "alerts": "/alerts",
-    "screens": "/screens",
-}
-PLAIN = {"/", "/alerts", "/screens"}
 
 
 # ---- while one types ----
@@ -68,7 +58,7 @@ def _to_search(words: str, view: View) -> str:
 def _pages(wanted: str, view: View) -> list[dict[str, str]]:
     """Find pages by their names, also by the English ones."""
     found = []
-    for name, path in PAGES.items():
+    for name, path in ENTRIES:
         said = say(f"nav.{name}")
         if any(wanted.casefold() in each.casefold() for each in (said, str(sentences(USUAL)[f"nav.{name}"]))):
             found.append({"value": path if path in PLAIN else address(path, view.filters.going()), "label": said})
