@@ -40,7 +40,10 @@ class Board:
 
     def only(self, keys: Collection[str]) -> Board:
         """Give the readings of some KPIs, judged as part of the whole."""
-        return replace(self, readings=tuple(r for r in self.readings if r.kpi in keys)) if keys else self
+        if not keys:
+            return self
+        definitions = {key: digest for key, digest in self.definitions.items() if key in keys}
+        return replace(self, readings=tuple(r for r in self.readings if r.kpi in keys), definitions=definitions)
 
     def counts(self) -> dict[str, Any]:
         levels = Counter(reading.level for reading in self.readings)
