@@ -12,15 +12,28 @@ CHROMIUM = Path("/usr/bin/chromium")
 SWITCHES = "--no-sandbox --disable-gpu --disable-background-networking --no-first-run --disable-component-update --disable-sync"
 
 
+def absent(message):
+    """Leave a test out for want of a tool; where all are to be there, it fails."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """Give the script of axe-core, which finds what hinders people in a page."""
+    found = sorted((Path(__file__).parents[1] / ".venv").glob("axe-*/axe.min.js"))
+    if not found:
+        absent("axe-core is missing: sh tests/axe.sh fetches it")
+    return found[-1]
+
+
 @pytest.fixture(scope="module")
 def browser():
     # For one module only: while it is open, Playwright keeps an event loop running in this thread, and nobody else
     # could call asyncio.run.
     if not CHROMIUM.exists():
-        message = f"{CHROMIUM} is missing: browser tests need Debian's Chromium (apt-get install chromium)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+        absent(f"{CHROMIUM} is missing: browser tests need Debian's Chromium (apt-get install chromium)")
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  (not needed where there is no browser)
 
     with sync_playwright() as playwright:

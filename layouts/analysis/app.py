@@ -22,6 +22,7 @@ from layouts.analysis.address import Filters
 from layouts.analysis.exports import Exports
 from layouts.analysis.look import masks
 from layouts.analysis.page import LATER, LATER_OF, absent, empty, failed, missing
+from layouts.analysis.search import suggestions
 from layouts.analysis.view import View
 from layouts.form import FaultError, require_own_page
 from layouts.inquiry import AbsentError
@@ -103,14 +104,7 @@ class Analysis:
 
     async def _take(self, request: Request, make: Callable[[], Any]) -> Any:
         """Make a file in a thread, in the language of whoever takes it away."""
-        reader = self._reader(request.cookies, request.headers)
-
-        def work() -> Any:
-            with reader.spoken():
-                return make()
-
-        context = contextvars.copy_context()
-        return await asyncio.get_running_loop().run_in_executor(self._files, context.run, work)
+        return await _spoken(self._files, self._reader(request.cookies, request.headers), make)
 
     async def _index(self, request: Request) -> Response:
         reader = self._reader(request.cookies, request.headers)
@@ -263,13 +257,7 @@ class Analysis:
         """Do something in a thread, in the reader's language."""
         cookies, headers = ctx.cookies, ctx.headers
         reader = self._reader(cookies, headers)
-
-        def work() -> Any:
-            with reader.spoken():
-                return what(reader, _theme(cookies), *of)
-
-        context = contextvars.copy_context()
-        return await asyncio.get_running_loop().run_in_executor(self._threads, context.run, work)
+        return await _spoken(self._threads, reader, lambda: what(reader, _theme(cookies), *of))
 
     def _view(self, reader: Reader, theme: str, path: str, search: str, shown: int | None = None) -> View:
         """Give what a page is drawn from; `shown` is the Board that the rest of the page was drawn from."""
@@ -312,8 +300,6 @@ class Analysis:
             return failed(address)
 
     def _found(self, reader: Reader, theme: str, words: str, search: str) -> Any:
-        from layouts.analysis.search import suggestions  # noqa: PLC0415
-
         return suggestions(self._view(reader, theme, "/search", search), words)
 
     def _replayed(self, reader: Reader, theme: str, request: Any, path: str, search: str) -> list[Any]:
@@ -347,6 +333,16 @@ class Analysis:
         except Exception:  # noqa: BLE001  # as above: a table that says so is worth more than one that waits for ever
             _log.exception("the rows of %s could not be given", path.split("/")[1:2])
             return grid.NOTHING, say("analysis.failed_says")
+
+
+async def _spoken(threads: ThreadPoolExecutor, reader: Reader, make: Callable[[], Any]) -> Any:
+    """Do something in a thread, in the reader's language."""
+
+    def work() -> Any:
+        with reader.spoken():
+            return make()
+
+    return await asyncio.get_running_loop().run_in_executor(threads, contextvars.copy_context().run, work)
 
 
 def _theme(cookies: Any) -> str:

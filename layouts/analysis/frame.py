@@ -68,7 +68,7 @@ def shell(*, network: str, theme: str, language: str, zone: str, zones: Sequence
 
 def _sentences() -> dict[str, str]:
     """Give what `analysis.js` says when the server is lost or the engine dead, in its reader's language."""
-    return {f"data-{name}": say(f"pulse.{name}") for name in ("lost", "stale", "newer", "show")}
+    return {f"data-{name}": say(f"pulse.{name}") for name in ("lost", "stale", "newer")}
 
 
 def _waiting() -> Any:

@@ -188,8 +188,3 @@ def _midnight(day: Any, *, days: int = 0) -> str:
     except (ValueError, OverflowError) as error:
         raise ValueError(say("grid.no_day", day=str(day)[:20])) from error
     return local.replace(tzinfo=reader().zone).astimezone(UTC).isoformat()
-
-
-def note(table: Table) -> str:
-    """Say how many rows there are."""
-    return say("grid.rows", n=table.all)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import dash_mantine_components as dmc
-from dash import dcc, html
+from dash import html
 
 from analytics.kpi import SMALL
 from analytics.wording import place
 from layouts import wording
-from layouts.analysis import charts, grid
-from layouts.analysis.address import address, to_export, to_kpi, to_partner
-from layouts.analysis.look import badge, spark, tagged
+from layouts.analysis import charts, choosing, grid
+from layouts.analysis.address import address, to_kpi, to_partner
+from layouts.analysis.look import NONE, badge, spark, tagged
 from layouts.analysis.page import Page, empty, later, part
 from layouts.analysis.places import bounds, compared, limits_of, listed, of_kpi, slice_of
 from layouts.filters import PER_PAGE
@@ -26,13 +26,11 @@ if TYPE_CHECKING:
     from layouts.desk import Desk
     from layouts.inquiry import Table
 
-EXPORTS = ("csv", "xlsx", "parquet")
 LINKS = {"order_id": "order", "key": "order", "partner": "partner"}
 MOST_PEERS = 12
 MOST_EPISODES = 10
 MOST_PAGES = 6
 """Of the desk's lists so many are looked through for a reading's episodes."""
-NONE = "\N{EN DASH}"
 
 
 def build(view: View) -> Page:
@@ -51,7 +49,7 @@ def build(view: View) -> Page:
             _peers(readings, reading, view),
             _episodes(reading, view),
         ],
-        tools=[_places(readings, reading, view), _compare(view)],
+        tools=[_places(readings, reading, view), choosing.compare(view)],
         crumbs=[(say("nav.kpis"), address("/kpis", view.filters.going())), *_above(reading, view)],
     )
 
@@ -234,13 +232,8 @@ def _links(found: Table) -> dict[str, str]:
 
 
 def _exports(view: View) -> Any:
-    version = view.version
-    kept = view.filters.but(version=version, compare=False, kpi="")
-    links = [
-        html.A(each.upper(), href=to_export("rows", each, {"kpi": view.name}, kept), className="export", download="")
-        for each in EXPORTS
-    ]
-    return html.Div([html.Span(say("export.take"), className="soft"), *links], className="exports")
+    kept = view.filters.but(version=view.version, compare=False, kpi="")
+    return choosing.exports("rows", {"kpi": view.name}, kept, say("export.take"))
 
 
 # ---- beside it ----
@@ -264,12 +257,6 @@ def _places(readings: Sequence[Mapping[str, Any]], reading: Mapping[str, Any], v
         limit=200,
         **{"aria-label": say("kpi.place")},
     )
-
-
-def _compare(view: View) -> Any:
-    other = view.filters.but(compare=not view.filters.compare)
-    text = say("compare.off" if view.filters.compare else "compare.on")
-    return dcc.Link(text, href=address(view.path, other), className="button")
 
 
 def _peers(readings: Sequence[Mapping[str, Any]], reading: Mapping[str, Any], view: View) -> Any:

@@ -14,7 +14,7 @@ from layouts.analysis import choosing
 from layouts.analysis.address import to_kpi
 from layouts.analysis.chance import better
 from layouts.analysis.drawing import drawn
-from layouts.analysis.look import badge, mark, tagged
+from layouts.analysis.look import NONE, badge, mark, tagged
 from layouts.analysis.page import Page, empty, part
 from layouts.analysis.places import bounds, slice_of
 from layouts.analysis.toll import HURTING, LEVELS, worst_level
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 FAMILIES = ("quality", "speed", "workload", "parts", "logistics", "contact", "customer", "cost", "integrity", "data")
 """In the order in which an order meets them; families that a user made stand behind."""
-NONE = "\N{EN DASH}"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from orjson import dumps
 from layouts import wording
 from layouts.analysis.address import address, to_kpi, to_partner
 from layouts.analysis.drawing import drawn
-from layouts.analysis.look import badge, mark
+from layouts.analysis.look import NONE, badge, mark
 from layouts.analysis.places import bounds, slice_of
 from layouts.analysis.toll import LEVELS
 from layouts.words import reader, say, word
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from layouts.analysis.view import View
 
 PAIN, NAME = "pain", "name"
-NONE = "\N{EN DASH}"
 _MARKS = {"worse": "red", "better": "green", "peer": "waiting"}
 
 

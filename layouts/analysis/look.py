@@ -14,7 +14,8 @@ from layouts.words import word
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-PLAIN = "grey"
+NONE = "\N{EN DASH}"
+"""Stands where there is no figure."""
 
 
 def mark(state: str) -> Any:

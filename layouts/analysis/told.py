@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dash import html
 
 from analytics.facts import FACTS
+from layouts.analysis.look import NONE
 from layouts.times import read
 from layouts.words import reader, say, sentences, tongue, word
 
@@ -15,14 +16,13 @@ if TYPE_CHECKING:
 
     from layouts.analysis.view import View
 
-NOTHING = "\N{EN DASH}"
 _TYPES = {field.name: field.type for fact in FACTS.values() for field in fact.fields}
 
 
 def value(name: str, said: Any, view: View) -> Any:
     """Draw what a column says: times on the reader's clock, yes and no, known names by their word, all else as it was told."""
     if said is None:
-        return NOTHING
+        return NONE
     if isinstance(said, bool):
         return say("order.yes" if said else "order.no")
     if isinstance(said, (int, float)):

@@ -15,7 +15,7 @@ from layouts import wording
 from layouts.analysis import choosing, world_map
 from layouts.analysis.address import address, to_kpi, to_partners
 from layouts.analysis.drawing import drawn
-from layouts.analysis.look import badge, mark
+from layouts.analysis.look import NONE, badge, mark
 from layouts.analysis.page import Page, empty, part
 from layouts.analysis.places import bounds, slice_of
 from layouts.analysis.toll import HURTING, LEVELS, masters, tolls, worst_level
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 AREA = "area"
 """Stands in the address beside the dimensions: the part of the world that is shown."""
 WHOLE = "world"
-NONE = "\N{EN DASH}"
 
 
 @dataclass(frozen=True)

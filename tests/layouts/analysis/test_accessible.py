@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from wall_served import Served
 
 from layouts.inquiry import Column, Table
 
-AXE = next(iter(sorted((Path(__file__).parents[3] / ".venv").glob("axe-*/axe.min.js"))), None)
 PAGES = [
     "/partners", "/partners?kpi=late_repairs&level=red", "/partner/QuickPhone%20Leeds", "/kpis",
     "/kpi/bounce_30d?partner=iRepair+Paris+11e", "/kpi/nothing", "/map", "/sources", "/sources?source=parcels",
@@ -67,16 +65,13 @@ def served():
 
 
 @pytest.fixture(scope="module", params=["dark", "light"])
-def screen(request, browser, served):
-    if AXE is None:
-        message = "axe-core is missing: sh tests/axe.sh fetches it"
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+def screen(request, browser, served, axe):
     context = browser.new_context(
         viewport={"width": 1280, "height": 900}, bypass_csp=True, color_scheme=request.param, reduced_motion="reduce"
     )
     context.add_cookies([{"name": "painpoint_theme", "value": request.param, "url": served.url}])
     page = context.new_page()
-    page.theme = request.param
+    page.theme, page.axe = request.param, axe
     yield page
     context.close()
 
@@ -84,7 +79,7 @@ def screen(request, browser, served):
 def hindrances(page):
     """Give what axe-core takes for serious or critical, as lines that say where."""
     if not page.evaluate("() => Boolean(window.axe)"):
-        page.add_script_tag(path=str(AXE))
+        page.add_script_tag(path=str(page.axe))
     found = page.evaluate(RULES)["violations"]
     serious = [each for each in found if each["impact"] in ("serious", "critical")]
     return [
