@@ -14,7 +14,8 @@ from sqlalchemy.engine import make_url
 
 from analytics.facts import FACTS
 from analytics.fold import FoldPlan, event_columns, statement_columns
-from data.warehouse import Generation, Warehouse, active_generations, naive
+from data.generations import Generation, active_generations
+from data.tables import naive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from analytics.facts import Fact
     from data.settings import Source
+    from data.warehouse import Warehouse
 
 
 class AccountingError(Exception):

@@ -11,7 +11,7 @@ from analytics.integrity import why
 from analytics.measure import SEPARATOR, ZONE, slice_text
 from analytics.rows_behind import behind_number
 from data.exports.tables import Column, Kind
-from data.warehouse import among_sql
+from data.tables import among_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from analytics.integrity import Pack
     from analytics.judge import Judge
     from analytics.kpi import Kpi, Slice
-    from data.warehouse import Reader
+    from data.reader import Reader
 
 PART = 20_000
 """Rows that are held in memory at a time."""

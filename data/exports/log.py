@@ -9,15 +9,16 @@ from analytics.record import RECORDED, Place, Record, Told, steps_of, values_of
 from data.asked import alike
 from data.exports.cells import known
 from data.reporting import UsageError
-from data.warehouse import naive
+from data.tables import naive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from data.asked import Seen
+    from data.generations import Generation
+    from data.reader import Reader
     from data.session import Session
     from data.settings import Settings
-    from data.warehouse import Generation, Reader
 
 _PLACE = ("source", "generation", "batch", "row", "file", "place", "key", "recorded_at", "id", "same", "kind", "at")
 _ALIKE = 0.8

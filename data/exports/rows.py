@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from analytics.kpi import Kpi, Slice
     from data.asked import Seen
     from data.exports.laid import Laid, Narrowed
+    from data.reader import Reader
     from data.reporting import Reporter
     from data.session import Session
-    from data.warehouse import Reader
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from analytics.judge import Judge
     from analytics.kpi import Kpi, Slice
     from data.exports.laid import Laid
-    from data.warehouse import Reader
+    from data.reader import Reader
 
 MOST_TABLES = 12
 """Slices whose rows a view keeps."""

@@ -15,7 +15,7 @@ from analytics.wording import place
 from data.asked import near
 from data.inquiry.bounded import Bounded
 from data.store import BOARDS
-from data.warehouse import naive
+from data.tables import naive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,8 +15,8 @@ from data.reporting import UsageError
 if TYPE_CHECKING:
     from analytics.record import Record, Step
     from data.inquiry.boards import Kept
+    from data.reader import Reader
     from data.settings import Settings
-    from data.warehouse import Reader
 
 MOST_OTHERS = 50
 """A device that was repaired more often than that is a placeholder that somebody typed in."""

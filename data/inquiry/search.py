@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analytics.kpi import SMALL
-from data.warehouse import KEPT
+from data.reader import KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

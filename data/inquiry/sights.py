@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from data.inquiry.behind import Behind, is_dear
-from data.warehouse import KEPT
+from data.reader import KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from analytics.judge import Judge
     from data.inquiry.boards import Boards, Kept
+    from data.reader import Reader
     from data.session import Session
-    from data.warehouse import Reader
 
 log = logging.getLogger(__name__)
 

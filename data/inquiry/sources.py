@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from analytics.facts import FACTS
 from data.inquiry.plain import instant
-from data.warehouse import naive
+from data.tables import naive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

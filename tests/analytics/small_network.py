@@ -13,7 +13,8 @@ from analytics.explain import explanation
 from analytics.judge import FeedRule, Judge
 from data.loaders import Loader
 from data.settings import load_settings
-from data.warehouse import Warehouse, naive
+from data.tables import naive
+from data.warehouse import Warehouse
 
 HEAD = """
 [network]

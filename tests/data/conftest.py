@@ -12,9 +12,9 @@ import pytest
 from analytics.facts import FACTS
 from analytics.fold import fact_columns
 from data.commands import quarantine  # noqa: F401  # imported early: the first import is slow
+from data.generations import active_generations
 from data.session import Session
 from data.settings import load_settings
-from data.warehouse import active_generations
 
 LATE = datetime(2027, 1, 1, tzinfo=UTC)
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from analytics.facts import FACTS
 from analytics.fold import FoldPlan, event_columns, fact_columns, fold, statement_columns
 from analytics.moments import compile_template
-from data.warehouse import Generation, Warehouse
+from data.generations import Generation
+from data.warehouse import Warehouse
 
 ORDERS = FACTS["repair_orders"]
 EXTRAS = {"made_sla": "bool", "score": "number"}

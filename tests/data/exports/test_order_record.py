@@ -17,7 +17,7 @@ from data.exports.log import _rows, order_record
 from data.exports.order_csv import checksum, order_csv
 from data.session import Session
 from data.settings import load_settings
-from data.warehouse import naive
+from data.tables import naive
 from tests.analytics.small_network import HEAD, cases, happenings, write_csv
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)

@@ -17,7 +17,7 @@ from analytics.inquiring import AbsentError, Wanted
 from data.inquiry import Inquiry, sights
 from data.inquiry.boards import Boards
 from data.inquiry.sights import AT_ONCE, MOST, Sights
-from data.warehouse import Reader
+from data.reader import Reader
 from layouts.inquiry import Inquiry as Asked
 from tests.data.inquiry.conftest import NOW
 
