@@ -208,6 +208,12 @@ MASTER = tuple(fact.name for fact in _MASTER)
 """The names of the facts that are master data."""
 
 
+def repeating(name: str) -> tuple[str, ...]:
+    """Name the texts of a fact that many of its rows share: its dimensions, and all else that identifies nothing."""
+    texts = (field.name for field in FACTS[name].fields if field.type == "text")
+    return ("source", *(text for text in texts if not text.endswith("_id") and text not in ("customer", "person")))
+
+
 def told_columns(name: str) -> dict[str, Type]:
     """Give the columns of a fact that follow from what sources tell, `[source.extra]` left out, with their types."""
     fact = FACTS[name]

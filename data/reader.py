@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import ibis
 import pyarrow as pa
 
 from analytics.derived import derive, linked
-from analytics.facts import FACTS, MASTER
+from analytics.facts import FACTS, MASTER, repeating
 from analytics.fold import IBIS_TYPES, fact_columns
 from analytics.master import TABLES, Master
 from analytics.measure import ZONE
@@ -37,6 +38,8 @@ _ANY_BATCH = 4_611_686_018_427_387_903
 KEPT = 1_000_000
 """A fact of up to so many rows is worked out once per judgement, a larger one in every scan: it would fill the memory."""
 _FRAMES = {"string": "str", "float64": "float64", "timestamp(6)": "datetime64[us]", "int64": "Int64", "date": "object"}
+FEW = 10_000
+"""A column of more texts than this is left as it is."""
 
 
 class Reader:
@@ -95,8 +98,23 @@ class Reader:
                 build = lambda m: self._zoned(derive(name, table, _Sight(self, m)), _Sight(self, m), name)  # noqa: E731  # used once, just below
                 # planning a scan over all the derived columns takes longer than most scans do
                 what = "TABLE" if self._size(name) <= KEPT else "VIEW"
-                self._tables[key] = self._lay(key, (key, table.get_name()), build, what)
+                coded = self._coded(name, table.get_name()) if what == "TABLE" else {}
+                self._tables[key] = self._lay(key, (key, table.get_name()), build, what, coded)
         return self._tables[key]
+
+    def _coded(self, name: str, stored: str) -> dict[str, str]:
+        """Make a type of each of a fact's columns of few texts: grouped and joined as numbers, they take half the time."""
+        columns = repeating(name)
+        counts = self.con.execute(
+            f"SELECT {', '.join(f'count(DISTINCT {column})' for column in columns)} FROM {stored}"
+        ).fetchone()
+        found = {}
+        for column, count in zip(columns, counts or (), strict=True):
+            if 0 < count <= FEW:
+                found[column] = f"{name}_{column}"
+                texts = f"SELECT DISTINCT {column} FROM {stored} WHERE {column} IS NOT NULL ORDER BY 1"
+                self.con.execute(f"CREATE TEMP TYPE {found[column]} AS ENUM ({texts})")
+        return found
 
     def _size(self, table: str) -> int:
         row = self.con.execute(f"SELECT count(*) FROM {table}").fetchone()
@@ -126,9 +144,21 @@ class Reader:
             schema |= {column: part.schema()[column] for column in each.columns}
         return ibis.table(schema, name=key)
 
-    def _lay(self, name: str, key: Any, build: Callable[[Moments], ir.Table], what: str) -> ir.Table:
+    def _lay(
+        self,
+        name: str,
+        key: Any,
+        build: Callable[[Moments], ir.Table],
+        what: str,
+        coded: Mapping[str, str] = MappingProxyType({}),
+    ) -> ir.Table:
+        """Lay an expression as a table or a view; the columns that are `coded` hold their texts as a type of their own."""
         template = self._template(key, build)
-        self.con.execute(f"CREATE TEMP {what} {name} AS {self._filled(template)}")
+        sql = self._filled(template)
+        if coded:
+            codes = ", ".join(f"{column}::{type_} AS {column}" for column, type_ in coded.items())
+            sql = f"SELECT * REPLACE ({codes}) FROM ({sql})"
+        self.con.execute(f"CREATE TEMP {what} {name} AS {sql}")
         return ibis.table(template.schema, name=name)
 
     def _template(self, key: Any, build: Callable[[Moments], ir.Table]) -> Template:
@@ -269,7 +299,7 @@ class Reader:
     ) -> pd.DataFrame:
         """Run an expression over placeholder times and texts; it is built and compiled once per `key`."""
         template = self._template(key, lambda m: build(_Sight(self, m)))
-        return self.con.execute(template.fill(times, texts)).df()
+        return self.con.execute(_in_texts(template, template.fill(times, texts))).df()
 
     def keep(
         self,
@@ -286,7 +316,7 @@ class Reader:
         """
         template = self._template(key, lambda m: build(_Sight(self, m)))
         among = f" WHERE {among_sql(by, len(slices))}" if by else ""
-        sql = f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM ({template.fill(times)}){among}"
+        sql = f"CREATE OR REPLACE TEMP TABLE {name} AS {_in_texts(template, template.fill(times))}{among}"
         self.con.execute(sql, list(slices) if by else [])
         return {column: str(type_) for column, type_ in template.schema.items()}
 
@@ -362,3 +392,9 @@ class _Sight:
     def log(self, name: str) -> ir.Table:
         self.moments.uses.append(("log", name, ()))
         return self.reader.log(name)
+
+
+def _in_texts(template: Template, sql: str) -> str:
+    """Give the answer's texts as texts, however the tables hold them."""
+    columns = [f'"{n}"::VARCHAR AS "{n}"' if type_.is_string() else f'"{n}"' for n, type_ in template.schema.items()]
+    return f"SELECT {', '.join(columns)} FROM ({sql})"
