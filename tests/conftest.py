@@ -7,6 +7,11 @@ import warnings
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# how long an example takes says nothing on a machine that does other things too
+settings.register_profile("painpoint", settings.default, deadline=None)
+settings.load_profile("painpoint")
 
 CHROMIUM = Path("/usr/bin/chromium")
 SWITCHES = "--no-sandbox --disable-gpu --disable-background-networking --no-first-run --disable-component-update --disable-sync"

@@ -100,7 +100,7 @@ looks = st.builds(
 courses = st.lists(st.tuples(looks, st.sampled_from((0.2, 1.0, 9.0, 30.0))), max_size=40)
 
 
-@settings(deadline=None, max_examples=300, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(courses)
 def test_whatever_is_seen_the_laws_hold(course):
     state, now, told, open_now = State(), START, [], False
@@ -137,7 +137,7 @@ def test_whatever_is_seen_the_laws_hold(course):
         told += done.kinds
 
 
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(courses)
 def test_a_judgement_that_is_repeated_tells_nothing_more(course):
     state, now = State(), START

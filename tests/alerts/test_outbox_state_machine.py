@@ -433,7 +433,7 @@ def run(url, examples, steps):
         settings=settings(
             max_examples=int(os.environ.get("PAINPOINT_EXAMPLES", examples)),
             derandomize="PAINPOINT_EXAMPLES" not in os.environ,
-            stateful_step_count=steps, deadline=None, database=None, suppress_health_check=list(HealthCheck),
+            stateful_step_count=steps, database=None, suppress_health_check=list(HealthCheck),
             phases=[Phase.explicit, Phase.generate],  # making a failure smaller takes minutes
         ),
     )  # fmt: skip

@@ -30,7 +30,6 @@ GENERATIONS = [
 DAY = datetime(2026, 3, 1)
 LONG_AFTER = datetime(2027, 1, 1)
 SLOW = settings(
-    deadline=None,
     max_examples=60,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking would take minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -64,7 +64,7 @@ when = {{ act = "bad" }}
 """
 COLUMNS = "id,partner,status,cost,in,out"
 QUICK = settings(
-    deadline=None, max_examples=20, phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    max_examples=20, phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 

@@ -48,7 +48,7 @@ def converted(walls, zone):
     return utc.astype(object).tolist(), adjusted.tolist()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     zone=st.sampled_from(ZONES),
     walls=st.lists(st.datetimes(datetime(1895, 1, 1), datetime(2090, 1, 1)), min_size=1, max_size=5),

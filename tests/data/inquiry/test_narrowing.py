@@ -121,7 +121,7 @@ def sorted_by(rows, sort):
 
 
 @given(ROWS, st.lists(filters(), max_size=2), SORTS)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 def test_rows_are_those_that_pandas_gives(rows, asked, sort):
     con, laid, frame = table_of(rows)
     expected = [r for r in frame.to_dict(orient="records") if all(passes(c.kind, r[c.name], one) for c, one in asked)]
@@ -132,7 +132,7 @@ def test_rows_are_those_that_pandas_gives(rows, asked, sort):
 
 
 @given(ROWS, SORTS, st.integers(1, 7))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_pages_partition_the_whole(rows, sort, size):
     con, laid, _ = table_of(rows)
     whole = keys(con, laid, Wanted(0, 100, tuple(sort)))

@@ -60,7 +60,7 @@ def test_all_kpis_of_the_first_board(asked, all_rows, key):
 
 
 @given(st.integers(0, len(LATER) - 1), st.integers(0, 1 << 20))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_reading_of_any_board(asked, all_rows, board, number):
     readings = asked.boards[board]["readings"]
     adds_up(asked, all_rows, asked.boards[board], readings[number % len(readings)])

@@ -263,7 +263,7 @@ pieces = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.lists(pieces, max_size=30).map("".join))
 def test_the_fast_and_the_slow_way_read_the_same(text):
     header, recoder = Header(("a", "b", "c"), ",", 1, 0), Recoder("utf-8", "f")
@@ -281,7 +281,7 @@ def test_the_fast_and_the_slow_way_read_the_same(text):
     assert fast.unreadable == slow.unreadable
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(pieces, max_size=30).map("".join), st.integers(0, 40))
 def test_cutting_anywhere_reads_the_same_records(text, at):
     whole = text.encode()
@@ -295,7 +295,7 @@ def test_cutting_anywhere_reads_the_same_records(text, at):
     assert records(whole[:first]) + records(whole[first:end]) == records(whole[:end])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=3, max_size=3)))
 def test_what_python_writes_is_read_back(rows):
     out = io.StringIO(newline="")

@@ -132,7 +132,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.dictionaries(texts, values, max_size=3), max_size=12),
     st.sampled_from([None, 1]),
