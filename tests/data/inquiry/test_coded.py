@@ -66,9 +66,9 @@ def test_a_judgement_is_the_same(asked, view_of, monkeypatch):
 def test_answers_hold_texts(view_of, monkeypatch):
     with view_of(reader.FEW, monkeypatch) as view:
         orders = view.fact("repair_orders")
-        frame = view.ask("few texts", lambda sight: orders.select("key", *DIMENSIONS), {})
+        frame = view.ask("few texts", lambda _: orders.select("key", *DIMENSIONS), {})
         assert all(pd.api.types.is_string_dtype(frame[name].dtype) for name in DIMENSIONS)
-        columns = view.keep("laid_few", "few texts", lambda sight: orders.select("key", *DIMENSIONS), {})
+        columns = view.keep("laid_few", "few texts", lambda _: orders.select("key", *DIMENSIONS), {})
         assert set(columns.values()) == {"string"}
         assert set(types_of(view, "laid_few").values()) == {"VARCHAR"}
 
