@@ -67,7 +67,7 @@ def instant(moment: datetime | None) -> str | None:
 
 @uncollected()
 def as_json(board: Board, *, greens: bool = True) -> dict[str, Any]:
-    """Give the Board as the contract's JSON; without `greens` only what is not green stands in `readings`."""
+    """Give the Board as the contract's JSON; without `greens` only what is not green, or gets worse, stands in `readings`."""
     return {
         "as_of": instant(board.as_of),
         "version": board.version,
@@ -79,6 +79,7 @@ def as_json(board: Board, *, greens: bool = True) -> dict[str, Any]:
         "partners": {name: dict(of) for name, of in board.partners.items()},
         "definitions": dict(board.definitions),
         "counts": board.counts(),
+        "worsening": sum(reading.worsening for reading in board.readings),
         "sources": [
             {
                 "name": feed.name,
@@ -90,7 +91,7 @@ def as_json(board: Board, *, greens: bool = True) -> dict[str, Any]:
             }
             for feed in board.feeds
         ],
-        "readings": [reading_json(r) for r in board.readings if greens or r.level is not Level.GREEN],
+        "readings": [reading_json(r) for r in board.readings if greens or r.worsening or r.level is not Level.GREEN],
     }
 
 
@@ -133,6 +134,7 @@ def reading_json(reading: Reading) -> dict[str, Any]:
             {"day": r.day, "was": r.was.value, "now": r.now.value, "reason": r.reason} for r in reading.reversed
         ],
         "change": reading.change,
+        "worsening": reading.worsening,
         "shared": reading.shared,
     }
 

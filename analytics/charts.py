@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from analytics.statistics.signals import Better
 
 Identity = tuple[str, "Slice"]
+BEYOND = "rows beyond the green limit"
+"""What is charted of a quantile."""
 BASELINE = 60
 """Days that the limits of a chart are learned from, before those that it judges."""
 
@@ -73,32 +75,34 @@ class Charts:
             if not known and not is_state(named[reading.kpi]) and SMALL not in dict(reading.slice).values():
                 wanted[reading.kpi, frozenset(dict(reading.slice))].append(reading.slice)
         days = last_days(moment, zone, BASELINE + HELD_OUT)
+        watermarks = view.watermarks() if any(wanted.values()) else {}
         for scan in shared(kpis):
             by_drawn = tuple(by for by in scan.groupings if any(wanted[kpi.key, frozenset(by)] for kpi in scan.kpis))
             if not by_drawn or scan.window_days is None:
                 continue
             sources = tuple(f.name for f in feeds if f.fact == scan.fact)
             daily = replace(scan, groupings=by_drawn, window_days=1)
-            series: dict[str, list[tuple[Slice, list[dict[str, Any]]]]] = defaultdict(list)
-            for kpi, slice_, sums in sums_of(view, daily, wanted, sources, days, zone, ripe=False, beyond=True):
-                series[kpi.key].append((slice_, sums))
-            for key, found in series.items():
-                own = [(limits[key, slice_], sums) for slice_, sums in found]
-                for reading, chart in zip([r for r, _ in own], _read(named[key], own, days, view.master), strict=True):
+            for sums in sums_of(
+                view, daily, wanted, sources, days, zone, ripe=False, beyond=True, watermarks=watermarks
+            ):
+                key = sums.kpi.key
+                own = [limits[key, slice_] for slice_ in sums.slices]
+                for reading, chart in zip(own, _read(named[key], own, sums.of, days, view.master), strict=True):
                     self._kept[key, reading.slice] = (moment, today, chart)
         return {identity: self._kept[identity][2] if identity in self._kept else None for identity in limits}
 
 
 def _read(
-    kpi: Kpi, series: Sequence[tuple[Reading, list[dict[str, Any]]]], days: Sequence[date], master: Master
+    kpi: Kpi, readings: Sequence[Reading], sums: Mapping[str, Any], days: Sequence[date], master: Master
 ) -> list[dict[str, Any] | None]:
-    """Chart the series of one KPI together; the last day is left out, for it is not over."""
+    """Chart the series of one KPI and grouping together; the last day is left out, for it is not over."""
     over = days[:-1]
-    season = calendar(over, np.array([_holidays(reading, over, master) for reading, _ in series]))
-    latest: Latest | None = _by_shape(kpi, series, len(over), season, LATEST)
+    season = calendar(over, np.array([holidays_of(reading.slice, over, master) for reading in readings]))
+    greens = [reading.limits.green for reading in readings]
+    latest: Latest | None = by_shape(kpi, greens, {n: each[:, :-1] for n, each in sums.items()}, season, LATEST)
     if latest is None:
-        return [None] * len(series)
-    return [_chart(kpi, reading, _only(latest, i), over) for i, (reading, _) in enumerate(series)]
+        return [None] * len(readings)
+    return [_chart(kpi, reading, _only(latest, i), over) for i, reading in enumerate(readings)]
 
 
 @dataclass(frozen=True)
@@ -114,33 +118,31 @@ LATEST = Ways(latest_shares, latest_counts, latest_means)
 COURSE = Ways(course_of_shares, course_of_counts, course_of_means)
 
 
-def _by_shape(
-    kpi: Kpi, series: Sequence[tuple[Reading, list[dict[str, Any]]]], over: int, season: Calendar, ways: Ways
-) -> Any:
-    """Chart series in the way that fits the KPI's shape; None where none does."""
+def by_shape(kpi: Kpi, greens: Sequence[Bound], sums: Mapping[str, Any], season: Calendar, ways: Ways) -> Any:
+    """Chart the daily sums of a KPI's slices (see `history.Sums`) in the way that fits its shape; None where none does.
 
-    def column(*names: str) -> Any:
-        """Take one aggregate of all series, or another one of each."""
-        each = names if len(names) > 1 else names * len(series)
-        days = [[day.get(name) for day in sums[:over]] for name, (_, sums) in zip(each, series, strict=True)]
-        return np.array(days, dtype=float)
-
+    `greens` are the slices' green limits: of a quantile the rows beyond them are charted.
+    """
     shape, window = kpi.measure.shape, kpi.window_days
     if shape == "share":
-        return ways.shares(column("num"), column("n"), season, window=window)
+        return ways.shares(sums["num"], sums["n"], season, window=window)
     if shape == "count":
-        return ways.counts(column("num"), 1.0, season, window=window)
+        return ways.counts(sums["num"], 1.0, season, window=window)
     if shape == "quantile" and kpi.better != "between":
-        side, bounds = "over" if kpi.better == "lower" else "under", edges(kpi)
-        beyond = column(*(f"{side}{bounds.index(_one_bound(reading.limits.green))}" for reading, _ in series))
-        return ways.shares(beyond, column("n"), season, window=window)
+        return ways.shares(beyond_of(kpi, greens, sums), sums["n"], season, window=window)
     if shape == "sum":
-        return ways.means(column("num"), season, window=window)
+        return ways.means(sums["num"], season, window=window)
     if shape in ("mean", "ratio"):
-        below = column("n" if shape == "mean" else "den")
-        daily = np.divide(column("num"), below, out=np.full(below.shape, np.nan), where=below > 0)
+        below = sums["n" if shape == "mean" else "den"]
+        daily = np.divide(sums["num"], below, out=np.full(below.shape, np.nan), where=below > 0)
         return ways.means(daily, season, window=window)
     return None
+
+
+def beyond_of(kpi: Kpi, greens: Sequence[Bound], sums: Mapping[str, Any]) -> Any:
+    """Give how many rows of each day and slice lie beyond the slice's own green limit."""
+    side, bounds = "over" if kpi.better == "lower" else "under", edges(kpi)
+    return np.stack([sums[f"{side}{bounds.index(_one_bound(green))}"][i] for i, green in enumerate(greens)])
 
 
 def course(
@@ -160,25 +162,25 @@ def course(
     scan = Scan(kpi.fact, kpi.day, 1, (next(each for each in groupings(kpi) if set(each) == set(by)),), (kpi,))
     sources = tuple(f.name for f in feeds if f.fact == kpi.fact)
     wanted: Wanted = defaultdict(list, {(kpi.key, frozenset(by)): [reading.slice]})
-    series = [(reading, sums) for *_, sums in sums_of(view, scan, wanted, sources, days, zone, ripe=False, beyond=True)]
+    series = list(sums_of(view, scan, wanted, sources, days, zone, ripe=False, beyond=True))
     if not series:
         return None
     over = days[:-1]
-    season = calendar(over, np.array([_holidays(reading, over, view.master)]))
-    found: Course | None = _by_shape(kpi, series, len(over), season, COURSE)
-    return None if found is None else _drawn(kpi, reading, found, series[0][1], over)
+    season = calendar(over, np.array([holidays_of(reading.slice, over, view.master)]))
+    sums = {name: each[:, :-1] for name, each in series[0].of.items()}
+    found: Course | None = by_shape(kpi, [reading.limits.green], sums, season, COURSE)
+    return None if found is None else _drawn(kpi, reading, found, sums, over)
 
 
-def _drawn(
-    kpi: Kpi, reading: Reading, found: Course, sums: Sequence[Mapping[str, Any]], days: Sequence[date]
-) -> dict[str, Any]:
-    aim, better = _aim(kpi, reading)
+def _drawn(kpi: Kpi, reading: Reading, found: Course, sums: Mapping[str, Any], days: Sequence[date]) -> dict[str, Any]:
+    aim, better = aim_of(kpi, reading)
     told = variation(found.side, better, value=found.value, centre=found.centre, band=aim)
+    sizes = np.nan_to_num(sums["den" if kpi.measure.shape == "ratio" else "n"][0])
     points = [
         {
             "day": day.isoformat(),
             "value": _plain(found.value[i]),
-            "n": int(np.nan_to_num(sums[i].get("den" if kpi.measure.shape == "ratio" else "n", 0.0))),
+            "n": int(sizes[i]),
             "centre": _plain(found.centre[i]),
             "low": _plain(found.lower[i]),
             "high": _plain(found.upper[i]),
@@ -187,16 +189,16 @@ def _drawn(
         }
         for i, day in enumerate(days)
     ]
-    of = "rows beyond the green limit" if kpi.measure.shape == "quantile" else None
+    of = BEYOND if kpi.measure.shape == "quantile" else None
     return {"kind": found.kind, "of": of, "limits": _limits(kpi, reading), "points": points}
 
 
 def _limits(kpi: Kpi, reading: Reading) -> dict[str, Any]:
     """Give the limits that a charted day has to meet: counts and sums of a day those of the window by its days."""
-    green, _ = _aim(kpi, reading)
+    green, _ = aim_of(kpi, reading)
     if kpi.measure.shape == "quantile":
         return {"green": green, "red": None}
-    red, _ = _aim(kpi, replace(reading, limits=replace(reading.limits, green=reading.limits.red)))
+    red, _ = aim_of(kpi, replace(reading, limits=replace(reading.limits, green=reading.limits.red)))
     return {"green": green, "red": red}
 
 
@@ -205,9 +207,9 @@ def _one_bound(bound: Bound) -> float:
     return bound
 
 
-def _holidays(reading: Reading, days: Sequence[date], master: Master) -> list[bool]:
+def holidays_of(slice_: Slice, days: Sequence[date], master: Master) -> list[bool]:
     """Tell which days are public holidays where a slice lies; of one that lies nowhere in particular nothing is known."""
-    country = dict(master.inherited(reading.slice)).get("country")
+    country = dict(master.inherited(slice_)).get("country")
     if country is None:
         return [False] * len(days)
     known = public_holidays(country, None, tuple(sorted({day.year for day in days})))
@@ -218,20 +220,20 @@ def _chart(kpi: Kpi, reading: Reading, one: Latest, days: Sequence[date]) -> dic
     """Give one chart's last point as JSON."""
     if not bool(one.judged):
         return None
-    aim, better = _aim(kpi, reading)
+    aim, better = aim_of(kpi, reading)
     return {
         "variation": one.variation(better, aim if better == "between" else None)[()],
         "assurance": one.assurance(aim, better)[()],
         "signals": in_words(int(one.signals)) or None,
         "since": days[int(one.since)].isoformat() if int(one.since) >= 0 else None,
         "chart": str(one.chart),
-        "of": "rows beyond the green limit" if kpi.measure.shape == "quantile" else None,
+        "of": BEYOND if kpi.measure.shape == "quantile" else None,
         "day": days[int(one.day)].isoformat(),
         **{name: _plain(getattr(one, name)) for name in ("value", "centre", "lower", "upper")},
     }
 
 
-def _aim(kpi: Kpi, reading: Reading) -> tuple[Any, Better]:
+def aim_of(kpi: Kpi, reading: Reading) -> tuple[Any, Better]:
     """Give what the charted figure has to meet, and on which side: the green limit, of counts and sums per day."""
     if kpi.measure.shape == "quantile":
         return (1 - q_of(kpi) if kpi.better == "lower" else q_of(kpi)), "lower"

@@ -23,6 +23,7 @@ from analytics.measure import (
     among,
     figures,
     grouped,
+    groupings,
     rows_of,
     scans,
     slice_text,
@@ -198,12 +199,13 @@ class Archive:
                 points[identity] = (*kept[1][:-1], current[identity])
             else:
                 wanted[reading.kpi, frozenset(dict(reading.slice))].append(reading.slice)
+        watermarks = view.watermarks() if any(wanted.values()) else {}
         for scan in shared(kpis):
             drawn_by = tuple(by for by in scan.groupings if any(wanted[kpi.key, frozenset(by)] for kpi in scan.kpis))
             if not drawn_by:
                 continue
             sources = tuple(f.name for f in feeds if f.fact == scan.fact)
-            found = _points(view, replace(scan, groupings=drawn_by), wanted, sources, moment, zone)
+            found = _points(view, replace(scan, groupings=drawn_by), wanted, sources, moment, zone, watermarks)
             found = {identity: (*each[:-1], current[identity]) for identity, each in found.items()}
             self._kept |= {identity: (moment, each) for identity, each in found.items()}
             points |= found
@@ -231,15 +233,18 @@ def _points(
     sources: tuple[str, ...],
     moment: datetime,
     zone: ZoneInfo,
+    watermarks: Mapping[str, datetime],
 ) -> dict[tuple[str, Slice], Points]:
     days = last_days(moment, zone, DAYS)
     named = [day.isoformat() for day in days]
-    return {
-        (kpi.key, slice_): tuple(
-            (day, from_row(kpi, each, slice_, []).value) for day, each in zip(named, sums, strict=True)
-        )
-        for kpi, slice_, sums in sums_of(view, scan, wanted, sources, days, zone)
-    }
+    found = {}
+    for sums in sums_of(view, scan, wanted, sources, days, zone, watermarks=watermarks):
+        lists = {name: each.tolist() for name, each in sums.of.items()}
+        for line, slice_ in enumerate(sums.slices):
+            rows = [{name: each[line][d] for name, each in lists.items()} for d in range(len(days))]
+            values = (from_row(sums.kpi, row, slice_, []).value for row in rows)
+            found[sums.kpi.key, slice_] = tuple(zip(named, values, strict=True))
+    return found
 
 
 def last_days(moment: datetime, zone: ZoneInfo, count: int) -> list[date]:
@@ -247,52 +252,61 @@ def last_days(moment: datetime, zone: ZoneInfo, count: int) -> list[date]:
     return [moment.astimezone(zone).date() - timedelta(days=back) for back in reversed(range(count))]
 
 
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """The aggregates of a KPI's slices of one grouping (see `measure.figures`): each slices x days, NaN where nothing is known."""
+
+    kpi: Kpi
+    slices: Sequence[Slice]
+    of: Mapping[str, np.ndarray[Any, Any]]
+
+
 def sums_of(
     view: View,
     scan: Scan,
-    wanted: Wanted,
+    wanted: Wanted | None,
     sources: tuple[str, ...],
     days: Sequence[date],
     zone: ZoneInfo,
     *,
     ripe: bool = True,
     beyond: bool = False,
-) -> Iterator[tuple[Kpi, Slice, list[dict[str, Any]]]]:
-    """Give, per KPI and slice wanted, the aggregates of the window that ended on each day (see `measure.figures`).
+    watermarks: Mapping[str, datetime] | None = None,
+) -> Iterator[Sums]:
+    """Give, per KPI and grouping, the aggregates of the window that ended on each day; of all slices if none are `wanted`.
 
     `ripe` takes those of its rows that had matured by then, else those that have by now. `beyond` counts those beyond each
-    limit too.
+    limit instead of giving quantiles. Whoever asks often gives the view's `watermarks`, which cost as much as a small scan.
     """
     table = view.fact(scan.fact, scan.columns)
-    zones = {"": zone} | ({name: ZoneInfo(name) for name in view.zones()} if ZONE in table.columns else {})
-    windows = {name: [_window(day, scan, local, ripe=ripe) for day in days] for name, local in zones.items()}
-    parts = _Parts(windows, apart=_adds_up(scan.kpis[0]))
+    zones = tuple(view.zones()) if ZONE in table.columns else ()
+    matures = scan.kpis[0].matures_days if ripe else 0.0
+    parts = _parts(tuple(days), scan.window_days, matures, zone, zones, apart=_adds_up(scan.kpis[0]))
     calendar = view.put(
         "days_of_histories",
         parts.calendar,
         {ZONE: "string", "_part": "int64", "_from": "timestamp(6)", "_to": "timestamp(6)"},
     )
-    first = min(each[0][0] for each in windows.values())
-    last = max(each[-1][1] for each in windows.values())
-    times = {"from": first, "to": last} | stored({f"watermark:{name}": at for name, at in view.watermarks().items()})
+    marks = view.watermarks() if watermarks is None else watermarks
+    times = {"from": parts.first, "to": parts.last} | stored({f"watermark:{name}": at for name, at in marks.items()})
+    every = wanted is None
     texts = [
         slice_text(by, slice_)
-        for by in scan.groupings
-        for slice_ in dict.fromkeys(each for kpi in scan.kpis for each in wanted[kpi.key, frozenset(by)])
+        for by in (() if wanted is None else scan.groupings)
+        for slice_ in dict.fromkeys(each for kpi in scan.kpis for each in (wanted or {})[kpi.key, frozenset(by)])
     ]
     rows = view.ask(
-        ("history", scan, sources, beyond),
-        lambda sight: _daily(scan, table, calendar, sources, sight, beyond=beyond),
+        ("history", scan, sources, beyond, every),
+        lambda sight: _daily(scan, table, calendar, sources, sight, beyond=beyond, every=every),
         times,
         texts,
     )
     yield from _windows(scan, rows, parts, wanted, len(days))
 
 
-def _window(day: date, scan: Scan, zone: ZoneInfo, *, ripe: bool) -> tuple[datetime, datetime]:
+def _window(day: date, window_days: int | None, matures: timedelta, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Give the window that ended on a day, as the warehouse keeps times; of its rows, those that had matured by then."""
-    start, end = (_bare(each) for each in _days(day, scan.window_days, zone))
-    matures = timedelta(days=scan.kpis[0].matures_days if ripe else 0.0)
+    start, end = (_bare(each) for each in _days(day, window_days, zone))
     last = end - matures + timedelta(microseconds=1) if matures else end
     return start, max(last, start)
 
@@ -320,6 +334,8 @@ class _Parts:
         for zone, own in windows.items():
             for inside, start, end in _cut(own) if apart else (((d,), *each) for d, each in enumerate(own)):
                 rows.append((zone, self._ids.setdefault(inside, len(self._ids)), start, end))
+        self.first = min(own[0][0] for own in windows.values())
+        self.last = max(own[-1][1] for own in windows.values())
         self.calendar = pd.DataFrame(rows, columns=[ZONE, "_part", "_from", "_to"]).astype({ZONE: "str"})
 
     def __len__(self) -> int:
@@ -330,27 +346,61 @@ class _Parts:
         return [number for inside, number in self._ids.items() if day in inside]
 
 
-def _windows(
-    scan: Scan, rows: pd.DataFrame, parts: _Parts, wanted: Wanted, days: int
-) -> Iterator[tuple[Kpi, Slice, list[dict[str, Any]]]]:
-    """Give, per KPI and slice wanted, the aggregates of each window, added up from its parts."""
+@lru_cache(maxsize=64)
+def _parts(
+    days: tuple[date, ...],
+    window_days: int | None,
+    matures_days: float,
+    zone: ZoneInfo,
+    zones: tuple[str, ...],
+    *,
+    apart: bool,
+) -> _Parts:
+    """Give the parts of the windows that ended on some days, which many scans of a judgement share."""
+    matures = timedelta(days=matures_days)
+    every = {"": zone} | {name: ZoneInfo(name) for name in zones}
+    windows = {name: [_window(day, window_days, matures, local) for day in days] for name, local in every.items()}
+    return _Parts(windows, apart=apart)
+
+
+def _windows(scan: Scan, rows: pd.DataFrame, parts: _Parts, wanted: Wanted | None, days: int) -> Iterator[Sums]:
+    """Give, per KPI and grouping, the aggregates of each window, added up from its parts."""
     spans = [parts.of(day) for day in range(days)]
+    plain = all(span == [day] for day, span in enumerate(spans)) and len(parts) == days
     for number, by in enumerate(scan.groupings):
         own = rows[rows[GROUPING] == number]
-        named = slices(own, by)
-        line = {slice_: i for i, slice_ in enumerate(dict.fromkeys(named))}
-        places = np.array([line[slice_] for slice_ in named], dtype=int), own["_part"].to_numpy(dtype=int)
+        lines, found = _lines(own, by)
+        line = {slice_: i for i, slice_ in enumerate(found)}
+        places = lines, own["_part"].to_numpy(dtype=int)
         for position, kpi in enumerate(scan.kpis):
-            drawn = [slice_ for slice_ in wanted[kpi.key, frozenset(by)] if slice_ in line]
+            asked = groupings(kpi) if wanted is None else ()
+            of_wanted = [] if wanted is None else wanted[kpi.key, frozenset(by)]
+            drawn = found if by in asked else [slice_ for slice_ in of_wanted if slice_ in line]
             if not drawn:
                 continue
-            sums: dict[str, Any] = {}
+            chosen = slice(None) if drawn is found else [line[slice_] for slice_ in drawn]
+            sums = {}
             for name in (name for name in rows.columns if name.startswith(f"k{position}_")):
                 grid = np.full((len(line), len(parts)), np.nan)
                 grid[places] = own[name].to_numpy(dtype=float, na_value=np.nan)
-                sums[name.removeprefix(f"k{position}_")] = [_total(grid[:, span]) for span in spans]
-            for slice_ in drawn:
-                yield kpi, slice_, [{name: each[d][line[slice_]] for name, each in sums.items()} for d in range(days)]
+                windows = grid if plain else np.stack([_total(grid[:, span]) for span in spans], axis=-1)
+                sums[name.removeprefix(f"k{position}_")] = windows[chosen]
+            yield Sums(kpi, drawn, sums)
+
+
+def _lines(rows: pd.DataFrame, by: tuple[str, ...]) -> tuple[np.ndarray[Any, Any], list[Slice]]:
+    """Give the number of each row's slice, in the order in which slices come, and the slices."""
+    if not by:
+        return np.zeros(len(rows), dtype=int), [()] if len(rows) else []
+    numbers = np.zeros(len(rows), dtype=int)
+    for name in by:
+        codes, values = pd.factorize(rows[name])
+        numbers = numbers * len(values) + codes
+    lines, firsts = pd.factorize(numbers)
+    first = (
+        pd.Series(np.arange(len(rows))).groupby(lines).first().to_numpy() if len(firsts) else np.array([], dtype=int)
+    )
+    return np.asarray(lines), slices(rows.iloc[first], by)
 
 
 def _total(part: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -364,7 +414,14 @@ def _bare(at: datetime | None) -> datetime:
 
 
 def _daily(
-    scan: Scan, facts: ir.Table, calendar: ir.Table, sources: Sequence[str], sight: Sight, *, beyond: bool
+    scan: Scan,
+    facts: ir.Table,
+    calendar: ir.Table,
+    sources: Sequence[str],
+    sight: Sight,
+    *,
+    beyond: bool,
+    every: bool,
 ) -> ir.Table:
     """Build the figures per slice and part of time: a row belongs to every part that holds it."""
     day, moments = facts[scan.day], sight.moments
@@ -372,11 +429,11 @@ def _daily(
     rows = _placed(rows, calendar, scan.day)
 
     def wanted(kpi: Kpi, rows: ir.Table) -> dict[str, Aggregate]:
-        left_out = ("sd", "rows") if beyond else ("over", "under", "sd", "rows")
+        left_out = ("sd", "rows", "value") if beyond else ("over", "under", "sd", "rows")
         return {n: each for n, each in figures(kpi, rows).items() if not n.startswith(left_out)}
 
     def drawn(found: ir.Table, by: tuple[str, ...]) -> ir.Table:
-        return found.filter(among(found, by, sight))
+        return found if every else found.filter(among(found, by, sight))
 
     return grouped(scan, rows, wanted, drawn, ("_part",))
 

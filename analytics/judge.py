@@ -45,6 +45,7 @@ from analytics.pain import aged
 from analytics.persistence import DRAWN, KEPT, settled
 from analytics.two_stories import warned
 from analytics.verdict import judge, judged, limits_for
+from analytics.watch import Watch, charted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -133,6 +134,7 @@ class Judge:
     draws_charts: bool = True
     kept: Kept = field(default_factory=Kept)
     charts: Charts = field(default_factory=Charts)
+    watch: Watch = field(default_factory=Watch)
     progress: Callable[[int, int, str], None] = field(default=_unseen)
 
     @property
@@ -161,6 +163,9 @@ class Judge:
         # master data has no pulse: such a source is a feed only while it fails
         feeds = [f for f in feeds if f.error or f.fact not in MASTER]
         days = _days(previous, run.today)
+        readings = self.watch.told(
+            view, self.kpis, self.feeds, readings, run.moment, self.zone, self.false_discovery_rate
+        )
         readings, customers = self._looked_into(view, readings, run.moment)
         ranked = rank(readings)
         partners = run.master.dimensions
@@ -182,11 +187,11 @@ class Judge:
         """Add to what is drawn its drivers, its chart, and where its customers stand already; give how many there are."""
         told = warned(readings, {kpi.key: kpi for kpi in self.kpis})
         driven, counted = attach(view, self.kpis, self.feeds, told, moment, self.zone, self.kept, self.looks_into)
-        drawn = [r for r in driven if r.level in DRAWN] if self.looks_into else []
+        drawn = [r for r in driven if r.level in DRAWN or r.worsening] if self.looks_into else []
         to_chart = drawn if self.draws_charts else []
         change = self.charts.charted(view, self.kpis, self.feeds, to_chart, moment, self.zone)
         more = {
-            key: changed(r, shared=counted.shared.get(key), change=change.get(key))
+            key: changed(r, shared=counted.shared.get(key), change=charted(r, change.get(key)))
             for r in drawn
             for key in [(r.kpi, r.slice)]
         }

@@ -214,6 +214,8 @@ class Reading:
     reversed: tuple[Reversal, ...] = ()
     change: Mapping[str, Any] | None = None
     """What a control chart of the days says: "variation" (improving, worsening, common cause), "assurance", its last point."""
+    worsening: bool = False
+    """It gets worse beyond chance although it is not red: `change` says from what to what ("moved"); see `analytics.watch`."""
     shared: Mapping[str, Any] | None = None
     """Which more painful reading holds most of the same orders, and the share that stands there: nobody is counted twice."""
 
