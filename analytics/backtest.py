@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from analytics.board import as_json, instant, past
-from analytics.kpi import Level, Limits
+from analytics.kpi import Health, Level, Limits
 from analytics.verdict import level_of
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 WAYS = ("judged", "naive")
 """How reds come about: as the product judges, and by a bare comparison with the red limit."""
+TOLD = ("told", *WAYS)
+"""How troubles are found: told in any of the product's ways, red alone, and by a bare comparison with the red limit."""
+BY = ("red", "worsening", "health")
+"""The product's ways to tell: a red, a green or amber that gets worse, and data that has stopped coming."""
 MONTH = 30.0
 
 
@@ -37,7 +41,10 @@ def replay(look: Callable[[datetime, Past | None], Board], moments: Iterable[dat
 
 @dataclass(frozen=True)
 class Planted:
-    """A trouble of a simulated network: what shows it (KPIs, slices), its time, and its size in standard errors a week."""
+    """A trouble of a simulated network: what shows it (KPIs, slices), its time, and its size in standard errors a week.
+
+    One that stops data (of its `source`, or of its `partner`, which then has no KPIs) is shown by the health of that too.
+    """
 
     id: str
     kind: str
@@ -47,10 +54,13 @@ class Planted:
     ends: datetime | None
     size: float
     decoy: bool
+    source: str = ""
+    partner: str = ""
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Planted:
         """Read an entry of truth.json."""
+        stopped = not entry["kpis"] and not entry.get("source")
         return cls(
             entry["id"],
             entry["kind"],
@@ -60,6 +70,8 @@ class Planted:
             None if entry["to"] is None else datetime.fromisoformat(entry["to"]),
             float(entry["size"]),
             entry["decoy"],
+            entry.get("source", ""),
+            entry["slice"].get("partner", "") if stopped else "",
         )
 
     def lasts(self, moment: datetime) -> bool:
@@ -72,9 +84,10 @@ class Planted:
 
 @dataclass
 class _Course:
-    """One KPI of one slice over the judgements: whether it was red either way, and how far it was from the red limit."""
+    """One KPI of one slice over the judgements: whether it was red either way, and told to get worse though it is not red."""
 
     red: dict[str, list[bool]] = field(default_factory=lambda: {way: [] for way in WAYS})
+    worsening: list[bool] = field(default_factory=list)
     value: list[float | None] = field(default_factory=list)
     judged: list[bool] = field(default_factory=list)
     readings: list[Reading | None] = field(default_factory=list)
@@ -84,6 +97,7 @@ class _Course:
         while len(self.value) < judgements:
             for way in WAYS:
                 self.red[way].append(False)
+            self.worsening.append(False)
             self.value.append(None)
             self.judged.append(False)
             self.readings.append(None)
@@ -96,11 +110,14 @@ class Log:
     kpis: Mapping[str, Kpi]
     timezone: str = "UTC"
     moments: list[datetime] = field(default_factory=list)
+    _stopped: list[set[tuple[str, str]]] = field(default_factory=list)
+    """Per judgement the sources that were told to be late or dead, and the partners that were told to be silent."""
     _courses: dict[tuple[str, Slice], _Course] = field(default_factory=lambda: defaultdict(_Course))
 
     def add(self, board: Board) -> None:
         number = len(self.moments)
         self.moments.append(board.as_of)
+        self._stopped.append(_stopped(board))
         for reading in board.readings:
             course = self._courses[reading.kpi, reading.slice]
             course.fill(number)
@@ -108,6 +125,7 @@ class Log:
             enough = reading.value is not None and reading.n >= kpi.min_n
             course.red["judged"].append(reading.level is Level.RED)
             course.red["naive"].append(enough and _is_beyond(kpi, reading))
+            course.worsening.append(reading.worsening)
             course.value.append(reading.value if enough else None)
             course.judged.append(reading.level is not Level.UNKNOWN)
             course.readings.append(reading if reading.level is Level.RED else None)
@@ -143,22 +161,32 @@ class Log:
         return len({self.moments[number].astimezone(zone).date() for number in numbers})
 
     def scores(self, planted: Sequence[Planted] = ()) -> dict[str, Any]:
-        """Give how often each way changed its mind, and against a truth what it found, when, and what it called in vain."""
+        """Give how often each way changed its mind, and against a truth what it found, when, and what it called in vain.
+
+        "judged" counts reds alone; "told" counts a trouble as found in any of the product's ways, and `by` which of them did.
+        """
         found: dict[str, Any] = {way: {"state_changes_per_pair_month": self._changes(way)} for way in WAYS}
         if not planted:
             return found
-        real = [p for p in planted if not p.decoy and p.kpis]
+        real = [p for p in planted if not p.decoy and (p.kpis or p.partner)]
         green = self._green(planted)
         green_days = sum(self._days(times) for _, times in green)
         troubles = [self._found(each) for each in real]
+        total = sum(len(times) for _, times in green)
         for way in WAYS:
             false = sum(course.red[way][d] for course, times in green for d in times)
-            total = sum(len(times) for _, times in green)
             found[way] |= {
                 "false_reds_per_1000": 1000 * false / total if total else None,
                 "green_partner_kpi_days": green_days,
                 **_of_troubles(troubles, way),
             }
+        vain = sum(course.worsening[d] for course, times in green for d in times)
+        found["told"] = {
+            "false_worsenings_per_1000": 1000 * vain / total if total else None,
+            "green_partner_kpi_days": green_days,
+            **_of_troubles(troubles, "told"),
+            "by": _by(troubles),
+        }
         return found | {"by_size": _by_size(troubles), "troubles": troubles}
 
     def _pairs(self) -> Iterator[tuple[str, Slice, _Course]]:
@@ -189,27 +217,51 @@ class Log:
         return found
 
     def _found(self, planted: Planted) -> dict[str, Any]:
-        """Tell when a trouble was first red, each way: after its begin, at a slice that was not red before."""
+        """Tell when a trouble was first told, each way: after its begin, at a slice of which that was not told before."""
         courses = [self._courses[key, s] for key in planted.kpis for s in planted.slices if (key, s) in self._courses]
         since = next((d for d, at in enumerate(self.moments) if at >= planted.begins), None)
-        entry: dict[str, Any] = {
+        stopped = [stop for stop in (("source", planted.source), ("partner", planted.partner)) if stop[1]]
+        health = [[stop in at for at in self._stopped] for stop in stopped]
+        told = {
+            "red": self._when([course.red["judged"] for course in courses], since, planted),
+            "worsening": self._when([course.worsening for course in courses], since, planted),
+            "health": self._when(health, since, planted),
+        }
+        return {
             "id": planted.id,
             "kind": planted.kind,
             "size": planted.size,
-            "seen": bool(courses) and since is not None and since > 0,
+            "seen": bool(courses or health) and since is not None and since > 0,
+            "told": min((days for days in told.values() if days is not None), default=None),
+            "judged": told["red"],
+            "naive": self._when([course.red["naive"] for course in courses], since, planted),
+            "by": told,
         }
-        for way in WAYS:
-            days = [] if since is None else [self._first(c, way, since, planted) for c in courses]
-            first = min((d for d in days if d is not None), default=None)
-            entry[way] = None if first is None else (self.moments[first] - planted.begins).total_seconds() / 86400
-        return entry
 
-    def _first(self, course: _Course, way: str, since: int, planted: Planted) -> int | None:
-        red = course.red[way]
+    def _when(self, courses: Iterable[Sequence[bool]], since: int | None, planted: Planted) -> float | None:
+        """Give after how many days the first of some courses was told."""
+        days = [] if since is None else [self._first(course, since, planted) for course in courses]
+        first = min((d for d in days if d is not None), default=None)
+        return None if first is None else (self.moments[first] - planted.begins).total_seconds() / 86400
+
+    def _first(self, told: Sequence[bool], since: int, planted: Planted) -> int | None:
         start = since
-        while start < len(red) and start > 0 and red[start - 1] and red[start]:
-            start += 1  # it was red before
-        return next((d for d in range(start, len(red)) if red[d] and planted.lasts(self.moments[d])), None)
+        while start < len(told) and start > 0 and told[start - 1] and told[start]:
+            start += 1  # it was told before
+        return next((d for d in range(start, len(told)) if told[d] and planted.lasts(self.moments[d])), None)
+
+
+def _stopped(board: Board) -> set[tuple[str, str]]:
+    """Name the sources that a Board tells to be late or dead, and the partners that it tells to be silent."""
+    silent = {
+        ("partner", slice_["partner"])
+        for reading in board.readings
+        if reading.health in (Health.LATE, Health.DEAD)
+        and (reading.level is Level.UNKNOWN or reading.stale)
+        and (slice_ := dict(reading.slice)).keys() == {"partner"}
+        and f"partner {slice_['partner']} has been silent" in reading.reason
+    }
+    return silent | {("source", feed.name) for feed in board.feeds if feed.state in ("late", "dead")}
 
 
 def together(here: Sequence[Mapping[str, Any]], there: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -257,6 +309,11 @@ def _of_troubles(troubles: Sequence[Mapping[str, Any]], way: str) -> dict[str, A
     return {"troubles": len(seen), "found": len(days), "median_days": median(days) if days else None}
 
 
+def _by(troubles: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Count the troubles that each of the product's ways has told; several may have told the same."""
+    return {how: sum(t["by"][how] is not None for t in troubles if t["seen"]) for how in BY}
+
+
 def _by_size(troubles: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     sizes = sorted({t["size"] for t in troubles})
     found = []
@@ -265,7 +322,8 @@ def _by_size(troubles: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         losses = [t["judged"] - t["naive"] for t in mine if t["judged"] is not None and t["naive"] is not None]
         found.append(
             {"size": size}
-            | {way: _of_troubles(mine, way) for way in WAYS}
+            | {way: _of_troubles(mine, way) for way in TOLD}
+            | {"by": _by(mine)}
             | {"median_loss_days": median(losses) if losses else None, "worst_loss_days": max(losses, default=None)}
         )
     return found

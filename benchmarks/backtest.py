@@ -12,11 +12,13 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from analytics.backtest import WAYS
+from analytics.backtest import TOLD, WAYS
 
 APP = Path(__file__).parent.parent / "app.py"
 SEEDS = (201, 202, 203)
 PARTNERS, DAYS, REPLAYED = 40, 110, 33
+LARGE = 4.0
+"""Of troubles of so many standard errors a week nine in ten are to be told."""
 
 
 def replayed(folder: Path, seed: int) -> dict:
@@ -39,12 +41,26 @@ def told(name: str, scores: dict) -> None:
             f"  {way}: {own['false_reds_per_1000']:.2f} false reds per 1,000 green partner-KPI-days of "
             f"{own['green_partner_kpi_days']:,}; {own['state_changes_per_pair_month']:.3f} state changes per partner-KPI-month"
         )
+    print(
+        f"  {scores['told']['false_worsenings_per_1000']:.2f} false worsenings per 1,000 of these days; "
+        f"told in any way {_share(scores['told'])}, {_ways(scores['told']['by'])}"
+    )
     for size in scores["by_size"]:
-        found = ", ".join(
-            f"{way} {size[way]['found']} of {size[way]['troubles']} after {_days(size[way]['median_days'])}"
-            for way in WAYS
-        )
+        found = ", ".join(f"{way} {_share(size[way])} after {_days(size[way]['median_days'])}" for way in TOLD)
         print(f"  {size['size']:g} standard errors: {found}; lost {_days(size['median_loss_days'])} (median)")
+    large = [size["told"] for size in scores["by_size"] if size["size"] >= LARGE]
+    found, troubles = (sum(each[name] for each in large) for name in ("found", "troubles"))
+    print(f"  {LARGE:g} standard errors or more: told {found} of {troubles} (aim: 90 %)")
+    missed = [f"{t['id']} ({t['size']:g})" for t in scores["troubles"] if t["seen"] and t["told"] is None]
+    print(f"  never told: {', '.join(missed) or 'none'}")
+
+
+def _share(found: dict) -> str:
+    return f"{found['found']} of {found['troubles']}"
+
+
+def _ways(by: dict) -> str:
+    return ", ".join(f"{count} by {how}" for how, count in by.items())
 
 
 def _days(days: float | None) -> str:

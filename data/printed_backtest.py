@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from analytics.backtest import WAYS
+from analytics.backtest import BY, TOLD
 from analytics.wording import figure, place
 from data.settings.durations import seconds
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DAY = 86_400.0
 _EPISODE = ["from", "until", "days", "kpi", "where", "pain"]
 _MOST_FLAPPING = 3
+_WAYS = {"told": "told in any way", "judged": "red", "naive": "naive limits"}
 
 
 def print_backtest(document: Mapping[str, Any], to: Reporter, settings: str, *, routed: bool) -> None:
@@ -80,20 +81,32 @@ def _print_told(document: Mapping[str, Any], to: Reporter) -> None:
 
 
 def _print_scores(scores: Mapping[str, Any], to: Reporter) -> None:
-    names = list(scores["judged"])
-    rows = [[name.replace("_", " "), *(_number(scores[way][name]) for way in WAYS)] for name in names]
-    to.table("Scores", ["", *("naive limits" if way == "naive" else way for way in WAYS)], rows)
-    if "by_size" in scores:
-        rows = [
-            [
-                f"{s['size']:g}",
-                *(_number(s[way][name]) for way in WAYS for name in ("troubles", "found", "median_days")),
-                _number(s["median_loss_days"]),
-            ]
-            for s in scores["by_size"]
+    ways = [way for way in TOLD if way in scores]
+    names = list(dict.fromkeys(name for way in ways for name in scores[way] if name != "by"))
+    rows = [
+        [name.replace("_", " "), *(_number(scores[way][name]) if name in scores[way] else "" for way in ways)]
+        for name in names
+    ]
+    to.table("Scores", ["", *(_WAYS[way] for way in ways)], rows)
+    if "by_size" not in scores:
+        return
+    rows = [
+        [
+            f"{s['size']:g}",
+            *(
+                _number(s[way][name])
+                for way in TOLD
+                for name in ("troubles", "found", "median_days")
+                if way == "told" or name != "troubles"
+            ),
+            _number(s["median_loss_days"]),
+            *(str(s["by"][how]) for how in BY),
         ]
-        heads = [f"{way}: {name}" for way in WAYS for name in ("troubles", "found", "days")]
-        to.table("Troubles by size (standard errors a week)", ["size", *heads, "days lost"], rows)
+        for s in scores["by_size"]
+    ]
+    found = [f"{_WAYS[way]}: {name}" for way in TOLD for name in ("found", "days")]
+    heads = ["troubles", *found, "days lost", *(f"by {how}" for how in BY)]
+    to.table("Troubles by size (standard errors a week)", ["size", *heads], rows)
 
 
 def _print_against(here: Mapping[str, Any], there: Mapping[str, Any], to: Reporter, settings: str) -> None:

@@ -34,6 +34,8 @@ TICK = 5.0
 """Seconds between judgements when nothing was loaded: feeds age, days begin."""
 REWORKED_EVERY = timedelta(seconds=60)
 """How often the past days of what is drawn are worked out anew, for late data."""
+REWATCHED_EVERY = timedelta(hours=3)
+"""How often all days that are over are looked through for what gets worse; a new day is looked at with its first Board."""
 BEAT = 2.0
 LONGEST_JUDGEMENT = 300.0
 """Seconds after which a judgement under way counts as hung, and the engine as dead."""
@@ -69,6 +71,7 @@ class Engine:
         self._loader = self.session.loader()
         self._judge = self.session.judge()
         self._judge.archive.fresh_for = self._judge.charts.fresh_for = REWORKED_EVERY
+        self._judge.watch.fresh_for = REWATCHED_EVERY
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._document = self._last_document()
