@@ -17,6 +17,7 @@ from analytics.named import NAMED
 from analytics.rows_behind import behind_number
 from analytics.verdict import limits_for
 from analytics.waiting import survival
+from analytics.watch import charted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,7 @@ def explanation(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: da
     rows, total = _rows(judge, view, kpi, slices, tuple(name for name, _ in reading.slice), moment)
     change = judge.charts.charted(view, [kpi], judge.feeds, [reading], moment, judge.zone)
     return {
-        "change": change[reading.kpi, reading.slice],
+        "change": charted(reading, change[reading.kpi, reading.slice]),
         "rows": rows,
         "rows_total": total,
     } | reasons(judge, view, kpi, reading, moment, slices)

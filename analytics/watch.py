@@ -54,7 +54,7 @@ class Worsening:
     """How a figure got worse: over the last `days`, since a day, from a figure to another, in the KPI's unit.
 
     `of` says what is figured if it is not the KPI's own figure, `chance` how likely chance brought it there, `customers` how many
-    rows more than the days before let expect are bad (of means: how many rows there are, by how far they moved to red).
+    rows more than the days before let expect are bad (else: the rows, by how much of the way to red their figure has moved).
     """
 
     days: int
@@ -115,17 +115,18 @@ def charted(reading: Reading, chart: Mapping[str, Any] | None) -> Mapping[str, A
     told = reading.change
     also = chart["signals"] if chart["variation"] == "worsening" else None
     return {**chart, **told, **{name: chart[name] for name in _OF_CHARTS}} | {
-        "signals": f"{told['signals']}, {also}" if also else told["signals"]
+        "signals": f"{told['signals']}; {also}" if also else told["signals"]
     }
 
 
 def _told(one: Worsening, unit: str) -> dict[str, Any]:
     """Give what is told of a worsening as `Reading.change`."""
     before, recent = values("%" if one.of else unit, one.before, one.recent)
-    what = f" {one.of}" if one.of else ""
+    what = " of rows beyond the green limit" if one.of else ""
+    said = f"{recent}{what} in the last {one.days} days, after {before} in the weeks before"
     return dict.fromkeys(_OF_CHARTS) | {
         "variation": "worsening",
-        "signals": f"{recent}{what} in the last {one.days} days after {before} in the weeks before",
+        "signals": said,
         "since": one.since.isoformat(),
         "of": one.of,
         "day": one.until.isoformat(),
@@ -135,6 +136,7 @@ def _told(one: Worsening, unit: str) -> dict[str, Any]:
             "days": one.days,
             "chance": one.chance,
             "customers": one.customers,
+            "text": said,
         },
     }
 
@@ -161,10 +163,10 @@ def _worsenings(
         for sums in every:
             found[sums.kpi.key] += _judged(daily[sums.kpi.key], sums, known, days, view)
     return {
-        (reading.kpi, reading.slice): one
+        (reading.kpi, reading.slice): weighed
         for key, each in found.items()
         for (reading, one), false in zip(each, _false([one.chance for _, one in each]), strict=True)
-        if false <= rate and one.chance <= SURE and _material(one, reading, daily[key])
+        if false <= rate and one.chance <= SURE and (weighed := _weighed(one, reading, daily[key]))
     }
 
 
@@ -264,15 +266,24 @@ def _false(chances: Sequence[float]) -> Sequence[float]:
     return false_discovery_control(chances).tolist() if len(chances) else []
 
 
-def _material(one: Worsening, reading: Reading, kpi: Kpi) -> bool:
-    """Tell whether a figure has moved far enough to matter."""
+def _weighed(one: Worsening, reading: Reading, kpi: Kpi) -> Worsening | None:
+    """Count the customers of a figure that has moved far enough to matter; None of one that has not."""
+    moved = abs(one.recent - one.before)
+    way = _way(one, reading, kpi)
+    if moved < MATERIAL * way or not moved:
+        return None
+    if kpi.measure.shape in ("share", "quantile", "count"):
+        return one
+    return replace(one, customers=one.customers / max(way, moved))
+
+
+def _way(one: Worsening, reading: Reading, kpi: Kpi) -> float:
+    """Give how far it was to the red limit, for rows beyond a green limit to as many as may lie there; at least 0."""
     worse = 1.0 if one.recent > one.before else -1.0
     if one.of is not None:
         green, _ = aim_of(kpi, reading)
-        way = green - one.before if green > one.before else green
-    else:
-        red = reading.limits.red
-        if isinstance(red, tuple):
-            red = red[1] if worse > 0 else red[0]
-        way = (red - one.before) * worse
-    return bool(way <= 0 or abs(one.recent - one.before) >= MATERIAL * way)
+        return float(green - one.before if green > one.before else green)
+    red = reading.limits.red
+    if isinstance(red, tuple):
+        red = red[1] if worse > 0 else red[0]
+    return float(max((red - one.before) * worse, 0.0))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ASSETS = Path(__file__).parent / "assets"
 
 COUNTS, FEEDS, TILES, STATEMENT, UNKNOWN, TAKEOVER = "counts", "feeds", "tiles", "statement", "unknown", "takeover"
+WORSE = "worse"
 NETWORK, CLOCK, JUDGED, ADDRESS, ALERTS = "network", "clock", "judged", "address", "alerts"
 AREA, SOUND = "area", "sound"
 
@@ -69,6 +70,7 @@ def wall_shell(*, title: str, public_url: str | None) -> Any:
                 [
                     html.Div(say("wall.connecting"), id=STATEMENT, role="status"),
                     html.Div(id=TILES, role="list", **{"aria-label": say("wall.tiles")}),
+                    html.Section(id=WORSE, hidden=True, **{"aria-label": say("wall.worse")}),
                     html.Section(id=UNKNOWN, hidden=True, **{"aria-label": say("wall.unjudged")}),
                 ],
                 id="stage",

@@ -39,6 +39,9 @@ BAND_POINTS = 21
 CODED, CODED_OF_AREA = 6, 4
 """So many tiles of a view are drawn large enough for a QR code to be scanned; to draw one takes two milliseconds."""
 
+MOST_WORSE, MOST_WORSE_OF_AREA = 6, 3
+"""Greens that get worse; the rest is counted."""
+
 HURTING = tuple(MOST_TILES)
 
 # What must be mended first stands first: a dead feed blinds more than a small sample does.
@@ -63,10 +66,10 @@ def wall_payload(board: Board, edition: Edition | None = None) -> dict[str, Any]
             {"name": feed.name, "state": feed.state, "watermark": instant(feed.watermark), "error": feed.error}
             for feed in board.feeds
         ],
-        **view.of(ranked, MOST_TILES, MOST_LINES, CODED),
+        **view.of(ranked, MOST_TILES, MOST_LINES, CODED, MOST_WORSE),
         "by": edition.by,
         "areas": [
-            {"name": name, **view.of(part, MOST_OF_AREA, MOST_LINES_OF_AREA, CODED_OF_AREA)}
+            {"name": name, **view.of(part, MOST_OF_AREA, MOST_LINES_OF_AREA, CODED_OF_AREA, MOST_WORSE_OF_AREA)}
             for name, part in areas(board, edition.by).items()
         ],
     }
@@ -113,7 +116,9 @@ class _View:
     board: Board
     origin: str
 
-    def of(self, part: Sequence[Ranked], most: Mapping[Level, int], lines: int, coded: int) -> dict[str, Any]:
+    def of(
+        self, part: Sequence[Ranked], most: Mapping[Level, int], lines: int, coded: int, worse: int
+    ) -> dict[str, Any]:
         """Give the view of some readings.
 
         Tiles are ranked by the pain of customers that no tile above them has counted already: one cause takes one of the
@@ -129,8 +134,11 @@ class _View:
             ]
             more[level.value] = len(hurting) - len(shown)
         unknown = unknown_lines(reading for _, reading in part if reading.level is Level.UNKNOWN)
+        worsening = worsened(reading for _, reading in part)
         return {
             "counts": self._counts(part),
+            "worse": [worse_line(reading) for reading in worsening[:worse]],
+            "worsening": sum(reading.worsening and reading.level is Level.GREEN for _, reading in part),
             "tiles": tiles,
             "more": more,
             "unknown": unknown[:lines],
@@ -144,6 +152,44 @@ class _View:
         code = code_of(self.board.version, rank)
         scanned = bits(scannable(self.origin, code)) if coded and code and self.origin else None
         return {**tile(reading, self.board.feeds), "code": code, "qr": scanned}
+
+
+def worsened(readings: Iterable[Reading]) -> list[Reading]:
+    """Give the greens that get worse, one of each KPI, those first that most customers meet.
+
+    Of a KPI the narrowest slice stands for all that hold at least as much as twice its customers: the network is worse because
+    a carrier is.
+    """
+    of_kpi: dict[str, list[Reading]] = defaultdict(list)
+    for reading in readings:
+        if reading.worsening and reading.level is Level.GREEN:
+            of_kpi[reading.kpi].append(reading)
+    found = []
+    for each in of_kpi.values():
+        most = max(_met(reading) for reading in each)
+        found.append(min((r for r in each if 2 * _met(r) >= most), key=lambda r: (-len(r.slice), -_met(r), r.slice)))
+    return sorted(found, key=lambda r: (-_met(r), r.kpi, r.slice))
+
+
+def _met(reading: Reading) -> float:
+    return float(reading.change["moved"]["customers"]) if reading.change else 0.0
+
+
+def worse_line(reading: Reading) -> dict[str, Any]:
+    """Give a green that gets worse as the wall draws it: from what to what its figure has moved."""
+    assert reading.change is not None  # noqa: S101  # it says from what to what
+    moved = reading.change["moved"]
+    was, now = wording.values("%" if reading.change["of"] else reading.unit, moved["from"], moved["to"])
+    return {
+        "kpi": reading.kpi,
+        "title": wording.title(reading.title),
+        "slice": dict(reading.slice),
+        "place": wording.place(reading.slice),
+        "level": reading.level.value,
+        "was": was,
+        "now": now,
+        "reason": wording.sentence(moved["text"]),
+    }
 
 
 def _fresh(reading: Reading) -> float:

@@ -27,7 +27,7 @@ _AS_THEY_ARE = (
         "evidence",
         "pain",
     ),
-    *("trend", "outlook", "customers", "pain_kind", "among_peers", "false_discovery", "change", "shared"),
+    *("trend", "outlook", "customers", "pain_kind", "among_peers", "false_discovery", "change", "shared", "worsening"),
 )
 
 

@@ -130,6 +130,8 @@ def _course(reading: Mapping[str, Any]) -> str:
     change = reading.get("change")
     if not change or not change.get("variation"):
         return word("trend", reading["trend"])
+    if reading.get("worsening"):
+        return say("kpi.worsening", text=wording.sentence(change["moved"]["text"]))
     said = word("variation", change["variation"])
     if not change.get("assurance"):
         return said

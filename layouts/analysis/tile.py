@@ -59,4 +59,6 @@ def course(reading: Mapping[str, Any]) -> str:
     if not change or not change.get("variation"):
         return word("trend", reading["trend"])
     said = word("variation", change["variation"])
+    if reading.get("worsening"):
+        return say("kpi.worsening", text=wording.sentence(change["moved"]["text"]))
     return f"{said}, {word('assurance', change['assurance'])}" if change.get("assurance") else said

@@ -107,6 +107,26 @@
     });
   }
 
+  // Greens that get worse stand in a lane of their own, below all that hurts already.
+  function drawWorse(board, view) {
+    const section = at("worse");
+    section.hidden = !view.worsening;
+    section.replaceChildren();
+    document.body.dataset.worse = view.worsening;
+    if (section.hidden) return;
+    const list = el("div", "cells");
+    list.setAttribute("role", "list");
+    const nodes = view.worse.map((line) => wallDraw.drawWorse(line, board.version));
+    list.append(...nodes);
+    section.append(el("h2", "", wallDraw.arrow(-40), say("worse_count", { n: number(view.worsening) })), list);
+    const rest = (hidden) => el("span", "beyond", say("more", { n: number(view.worsening - nodes.length + hidden) }));
+    if (view.worsening > nodes.length) list.append(rest(0));
+    wallDraw.dropUntilFits(list, nodes, (hidden) => {
+      list.querySelectorAll(".beyond").forEach((node) => node.remove());
+      return rest(hidden.length);
+    });
+  }
+
   function drawStatement(board, view, rows) {
     const node = at("statement");
     const { counts } = view;
@@ -158,6 +178,7 @@
     drawStatement(board, view, rows);
     drawCounts(board, view);
     drawFeeds(board);
+    drawWorse(board, view);
     drawUnknown(view);
     wallDraw.fitTiles();
   }

@@ -71,7 +71,7 @@ const wallDevice = (() => {
 
   const nothing = () => ({
     counts: { judged: 0, red: 0, turning: 0, amber: 0, unknown: 0, green: 0, unknown_by: {} },
-    tiles: [], more: {}, unknown: [], unknown_more: 0,
+    tiles: [], more: {}, unknown: [], unknown_more: 0, worse: [], worsening: 0,
   });
 
   function drawPlace(board, view) {

@@ -141,11 +141,14 @@ const wallDraw = (() => {
     return node;
   }
 
+  function arrow(turn) {
+    const path = svg("path", { d: "M2 12h18M13 5l7 7-7 7", transform: `rotate(${turn} 12 12)` });
+    return svg("svg", { viewBox: "0 0 24 24", class: "shape line", "aria-hidden": "true" }, path);
+  }
+
   function trend(word) {
     const turn = { worsening: -40, improving: 40 }[word] || 0;
-    const path = svg("path", { d: "M2 12h18M13 5l7 7-7 7", transform: `rotate(${turn} 12 12)` });
-    const arrow = svg("svg", { viewBox: "0 0 24 24", class: "shape line", "aria-hidden": "true" }, path);
-    return el("span", `trend ${word}`, arrow, el("span", "trend-word", say(`trend.${word}`)));
+    return el("span", `trend ${word}`, arrow(turn), el("span", "trend-word", say(`trend.${word}`)));
   }
 
   function spark(tile) {
@@ -252,6 +255,22 @@ const wallDraw = (() => {
       scanned ? qr(tile.qr) : "",
       cover,
     );
+    return node;
+  }
+
+  // A green that gets worse: what it is, where, and from what to what it has moved.
+  function drawWorse(line, version) {
+    const node = el("article", "cell");
+    node.setAttribute("role", "listitem");
+    node.dataset.kpi = line.kpi;
+    node.dataset.slice = JSON.stringify(line.slice);
+    node.dataset.level = line.level;
+    node.title = line.reason;
+    const cover = el("a", "cover");
+    cover.href = drilldown(line, version);
+    cover.setAttribute("aria-label", say("worse_cover", line));
+    const figures = el("span", "moved", line.was, arrow(0), el("b", "", line.now));
+    node.append(el("span", "title", line.title), el("span", "place", line.place), figures, cover);
     return node;
   }
 
@@ -431,7 +450,7 @@ const wallDraw = (() => {
   }
 
   return {
-    given, language, say, number, clock, now, local, minuteOfDay, age, stamp, el, shape, ticking, keyOf, drawTiles, fitTiles, dropUntilFits, LEVELS,
+    given, language, say, number, clock, now, local, minuteOfDay, age, stamp, el, shape, ticking, keyOf, arrow, drawWorse, drawTiles, fitTiles, dropUntilFits, LEVELS,
     startDrawing: () => { tickers = []; },
     renew: () => tickers.forEach((renew) => renew()),
   };
