@@ -115,7 +115,7 @@ def charted(reading: Reading, chart: Mapping[str, Any] | None) -> Mapping[str, A
     told = reading.change
     also = chart["signals"] if chart["variation"] == "worsening" else None
     return {**chart, **told, **{name: chart[name] for name in _OF_CHARTS}} | {
-        "signals": f"{told['signals']}; {also}" if also else told["signals"]
+        "signals": f"{told['moved']['text']}; {also}" if also else told["moved"]["text"]
     }
 
 

@@ -182,5 +182,5 @@ def _moderated(x: Array, e: Array, unit: Array, shape: Shape) -> Array:
     own, _, worth = _chi_square(x, e, unit, shape)
     all_worth = worth.sum()
     common = max(float((own * worth).sum() / all_worth), 1.0) if all_worth > 0 else 1.0
-    weight = COMMON * x.shape[-1] / 60
+    weight = COMMON * max(x.shape[-1], 1) / 60
     return np.asarray((worth * own + weight * common) / (worth + weight))

@@ -1,5 +1,6 @@
 """The scores of a replay, worked out by hand on Boards made by hand."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from analytics.backtest import Log, Planted, replay, together
 from analytics.board import Board
 from analytics.figures import Figures
 from analytics.health import FINE
-from analytics.kpi import Kpi, Measure
+from analytics.kpi import Feed, Health, Kpi, Level, Measure
 from analytics.verdict import judge
 
 LATE = Kpi("late", "Late", "speed", "repair_orders", Measure("share", column="late"), "closed_at", 28, "lower", 0.05, 0.10,
@@ -86,6 +87,75 @@ def test_a_trouble_that_began_before_the_replay_is_not_counted():
 
 def test_without_a_truth_only_changes_are_scored():
     assert set(log(*DAYS).scores()["judged"]) == {"state_changes_per_pair_month"}
+
+
+def worsened(made, *names):
+    """Give a Board on which some partners get worse."""
+    marked = (replace(r, worsening=dict(r.slice)["partner"] in names) for r in made.readings)
+    return replace(made, readings=tuple(marked))
+
+
+def told(*boards):
+    made = Log({"late": LATE})
+    for each in boards:
+        made.add(each)
+    return made
+
+
+def test_a_green_that_gets_worse_finds_a_trouble_but_is_no_red():
+    """B is told to get worse in vain on a day before, A two days after its trouble has begun."""
+    values = {"A": (0.02, BIG), "B": (0.02, BIG)}
+    scores = told(*(worsened(board(n, **values), *who) for n, who in enumerate(("", "B", "", "", "A")))).scores(
+        [planted()]
+    )
+    assert scores["told"] == {
+        "false_worsenings_per_1000": pytest.approx(1000 / 7),  # B's five days, A's two
+        "green_partner_kpi_days": 7,
+        "troubles": 1,
+        "found": 1,
+        "median_days": pytest.approx(2 + 22 / 24),
+        "by": {"red": 0, "worsening": 1, "health": 0},
+    }
+    assert (scores["judged"]["found"], scores["judged"]["false_reds_per_1000"]) == (0, 0)
+    (one,) = scores["troubles"]
+    assert (one["judged"], one["by"]["worsening"], one["by"]["red"]) == (None, one["told"], None)
+    (size,) = scores["by_size"]
+    assert (size["told"]["found"], size["judged"]["found"], size["by"]["worsening"]) == (1, 0, 1)
+
+
+def test_what_was_told_to_get_worse_before_its_trouble_finds_nothing():
+    boards = (worsened(board(n, A=(0.02, BIG)), "A") for n in range(4))
+    assert told(*boards).scores([planted()])["told"]["found"] == 0
+
+
+def test_a_dead_feed_is_found_by_its_health_while_it_lasts():
+    stopped = planted(kind="dead_feed", slice={}, kpis=["freshness"], source="scans", to="2026-06-05T00:00:00Z")
+
+    def fed(day, state):
+        return replace(board(day, A=(0.02, BIG)), feeds=(Feed("scans", "shipments", state, START),))
+
+    (one,) = told(*(fed(n, s) for n, s in enumerate(("fresh", "fresh", "late", "dead", "fresh")))).scores([stopped])[
+        "troubles"
+    ]
+    assert (one["seen"], one["by"]) == (True, {"red": None, "worsening": None, "health": pytest.approx(22 / 24)})
+    late = told(*(fed(n, s) for n, s in enumerate(("fresh", "fresh", "fresh", "fresh", "late"))))
+    assert late.scores([stopped])["told"]["found"] == 0
+
+
+def test_a_silent_partner_is_found_once_it_is_told_to_be_silent():
+    silent = planted(kind="partner_silent", kpis=[])
+
+    def heard(day, health, reason):
+        made = board(day, A=(0.02, BIG))
+        level = Level.GREEN if health is Health.OK else Level.UNKNOWN
+        return replace(
+            made, readings=tuple(replace(r, health=health, reason=reason, level=level) for r in made.readings)
+        )
+
+    quiet = "partner A has been silent for 2 d (since 2026-06-02); its longest usual gap is 1 d"
+    days = [(Health.OK, ""), (Health.OK, ""), (Health.LATE, "source scans is late"), (Health.LATE, f"Stale: {quiet}.")]
+    (one,) = told(*(heard(n, *each) for n, each in enumerate(days))).scores([silent])["troubles"]
+    assert (one["seen"], one["judged"], one["told"]) == (True, None, pytest.approx(1 + 22 / 24))
 
 
 def test_episodes_are_unbroken_runs_of_red_days():

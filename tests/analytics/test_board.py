@@ -22,6 +22,7 @@ READING = {
     "standing",
     "reversed",
     "shared",
+    "worsening",
     "change",
     "kpi", "title", "family", "slice", "value", "numerator", "denominator", "n", "unit", "window", "limits", "level", "health", "stale",
     "reason", "evidence", "since", "history", "trend", "pain", "drivers", "outlook", "remedies",
