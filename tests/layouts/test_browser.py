@@ -104,6 +104,31 @@ def test_what_does_not_fit_is_counted_on_the_screen(page, wall):
     assert text(page, ".lane > .head") == f"Turning red · 5 + {5 - drawn.count('turning')} more"
 
 
+@pytest.mark.parametrize(("board", "feed"), [("worse", "live"), ("worse_busy", "late"), ("worse_alone", "live")])
+def test_greens_that_get_worse_have_a_lane_of_their_own(page, wall, board, feed):
+    show(page, wall, board, feed=feed)
+    assert text(page, "#worse h2") == "Getting worse, still within limits: 9"
+    cells = page.eval_on_selector_all("#worse .cell", "(nodes) => nodes.map((node) => ({...node.dataset}))")
+    assert cells
+    assert {cell["level"] for cell in cells} == {"green"}
+    assert json.loads(cells[0]["slice"]) == {"partner": "Mumbai Mobile Care"}
+    first = text(page, "#worse .cell >> nth=0")
+    for words in ("Late repairs", "Mumbai Mobile Care", "1.2 %", "4.4 %"):
+        assert words in first
+    assert page.get_attribute("#worse .cell .cover >> nth=0", "href").startswith("/kpi/late_repairs?partner=")
+    assert text(page, "#worse .beyond") == f"+ {9 - len(cells)} more"
+    edges = page.evaluate("""() => [...document.querySelectorAll("#worse, #worse h2, #worse .cell, #worse .beyond, #unknown")]
+        .map((node) => node.getBoundingClientRect())
+        .filter((box) => box.height && (box.right > innerWidth || box.bottom > innerHeight + 1)).length""")
+    assert edges == 0
+    assert page.locator(".tile.green").count() == 0
+
+
+def test_without_greens_that_get_worse_there_is_no_lane(page, wall):
+    show(page, wall, "few")
+    assert not page.is_visible("#worse")
+
+
 def test_all_green_is_a_statement(page, wall):
     show(page, wall, "all_green")
     assert text(page, "#statement") == "312 of 312 judged, all green, oldest feed 5 h old"
@@ -255,6 +280,9 @@ def test_the_screen_is_legible_at_every_size(page, wall, size, theme):
         "single",
         "all_green",
         "wordy",
+        "worse",
+        "worse_busy",
+        "worse_alone",
     ):
         wall.say(f"board {board}")
         counts = BOARDS[board]().counts()

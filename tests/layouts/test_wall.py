@@ -20,6 +20,9 @@ from wall_boards import (
     reading,
     regions,
     unknowns,
+    worse,
+    worse_busy,
+    worsening,
 )
 
 from analytics.board import as_json
@@ -186,3 +189,48 @@ def test_a_wall_speaks_german():
     assert payload["tiles"][0]["shown"] == "14,2 %"
     assert payload["tiles"][0]["hurt"] == "16 Kunden betroffen"
     assert any("mit zu kleiner Stichprobe" in line["text"] for line in payload["unknown"])
+
+
+def test_greens_that_get_worse_are_drawn_beside_the_tiles_one_of_each_kpi():
+    made = worse()
+    payload = wall_payload(made)
+    assert payload["worsening"] == sum(r.worsening and r.level is Level.GREEN for r in made.readings) == 9
+    lines = payload["worse"]
+    assert {line["level"] for line in lines} == {"green"}
+    assert [line["kpi"] for line in lines] == [
+        "late_repairs",
+        "tat_p90",
+        "bounce_30d",
+        "backlog",
+        "part_wait",
+        "customs",
+    ]
+    # the network is worse because of a partner, who holds more than half of it
+    assert lines[0]["slice"] == {"partner": "Mumbai Mobile Care"}
+    assert (lines[0]["was"], lines[0]["now"]) == ("1.2 %", "4.4 %")
+    assert (lines[1]["was"], lines[1]["now"]) == (
+        "1.2 %",
+        "4.4 %",
+    )  # of rows beyond a limit, though the KPI is in hours
+    assert payload["counts"] == made.counts()
+    assert "green" not in {tile["level"] for tile in payload["tiles"]}
+
+
+def test_a_worse_slice_that_is_a_small_part_of_it_does_not_stand_for_the_network():
+    small = worsening(0, (("partner", "FixIt Berlin GmbH"),), 40.0)
+    (line,) = wall_payload(board([worsening(0, (), 120.0), small]))["worse"]
+    assert line["slice"] == {}
+
+
+def test_areas_have_their_own_that_get_worse_and_german_has_its_words():
+    with spoken("de"):
+        payload = wall_payload(worse(), Edition("region"))
+    asia = next(area for area in payload["areas"] if area["name"] == "APAC")
+    assert asia["worsening"] == len(asia["worse"]) == 2
+    assert asia["worse"][0]["reason"] == "4,4 % in den letzten 14 Tagen, nach 1,2 % in den Wochen davor"
+
+
+def test_without_any_that_get_worse_there_is_no_lane():
+    payload = wall_payload(busy())
+    assert (payload["worse"], payload["worsening"]) == ([], 0)
+    assert wall_payload(worse_busy())["worsening"] == 9

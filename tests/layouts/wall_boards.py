@@ -291,6 +291,40 @@ def turning():
     return board([*(expecting(each, 3) for each in pains(3, Level.TURNING)), *greens(280)], partners=MASTER)
 
 
+def worsening(kpi, part, customers, was=0.012, now=0.044, level=Level.GREEN, of=None):
+    """Give a green that gets worse, as the watch tells it."""
+    text = f"{100 * now:.1f} % in the last 14 days, after {100 * was:.1f} % in the weeks before"
+    moved = {"from": was, "to": now, "days": 14, "chance": 1e-7, "customers": customers, "text": text}
+    change = dict.fromkeys(("assurance", "chart", "value", "centre", "lower", "upper")) | {
+        "variation": "worsening", "signals": text, "since": "2026-11-10", "of": of, "day": "2026-11-23", "moved": moved,
+    }  # fmt: skip
+    return reading(kpi, part, level, value=now, pain=0.0, worsening=True, change=change)
+
+
+def _worse():
+    """Seven KPIs that get worse: one in the whole network because of a partner, one of an amber, which has a tile already."""
+    for n, partner in enumerate(PARTNERS[1:8]):
+        yield worsening(
+            n, (("partner", partner),), 90.0 - 10 * n, of="rows beyond the green limit" if n % 3 == 1 else None
+        )
+    yield worsening(0, (), 120.0)
+    yield worsening(1, (("country", "IN"),), 20.0)
+    yield worsening(7, (("partner", "Tokyo 修理センター"),), 500.0, level=Level.AMBER)
+
+
+def worse():
+    return board([*pains(4, Level.RED), *pains(2, Level.TURNING, 5), *_worse(), *greens(300)], partners=MASTER)
+
+
+def worse_busy():
+    made = busy()
+    return board([*made.readings, *_worse()], feeds=made.feeds)
+
+
+def worse_alone():
+    return board([*(each for each in _worse() if each.level is Level.GREEN), *greens(300)])
+
+
 BOARDS = {
     made.__name__: made
     for made in (
@@ -308,5 +342,8 @@ BOARDS = {
         hostile,
         small_pool,
         wordy,
+        worse,
+        worse_busy,
+        worse_alone,
     )
 }
