@@ -78,7 +78,7 @@ def board(session: Session, options: dict[str, Any], to: Reporter) -> int:
         judged = session.look(judge, moment_of(options["as_of"], session)).only(keys)
         document = session.keep(judged, live=options["as_of"] is None and not keys).document
     readings = [r for r in document["readings"] if not keys or r["kpi"] in keys]
-    shown = [r for r in readings if options["all"] or r["level"] != "green"]
+    shown = [r for r in readings if options["all"] or r["level"] != "green" or r.get("worsening")]
     document = document | {"readings": shown}
     if options["json"]:
         to.out(in_json(document))
@@ -92,9 +92,21 @@ def _print_board(document: dict[str, Any], to: Reporter) -> None:
     for r in document["readings"]:
         where = place(tuple(r["slice"].items()))
         bound = r["limits"]["red"]
-        level = r["level"] + (" (stale)" if r["stale"] else "")
+        worse = r["change"]["moved"]["text"] if r.get("worsening") else ""
+        level = r["level"] + (" (stale)" if r["stale"] else "") + (" (worse)" if worse else "")
         value, shown = value_and_limit(r["value"], tuple(bound) if isinstance(bound, list) else bound, r["unit"])
-        rows.append([level, r["title"], where, value, shown, f"{r['pain']:.0f}", f"{r['n']:.0f}", r["reason"]])
+        rows.append(
+            [
+                level,
+                r["title"],
+                where,
+                value,
+                shown,
+                f"{r['pain']:.0f}",
+                f"{r['n']:.0f}",
+                f"{r['reason']} {worse}".strip(),
+            ]
+        )
     to.table(f"Board {document['version']} as of {document['as_of']}", _COLUMNS, rows)
     counts = document["counts"]
     unknown = ", ".join(f"{number} {why.replace('_', ' ')}" for why, number in counts["unknown_by"].items())
