@@ -94,7 +94,7 @@ def _beyond(members: Sequence[Reading]) -> Any:
     names = ("hits", "n", "limit", "spread")
     hits, n, limit, spread = (np.array([getattr(t, name) for t in trials], dtype=float) for name in names)
     if trials[0].kind == "mean":
-        above = mean_prior(hits, spread, n).above(hits, spread / np.sqrt(n), limit)
+        above = mean_prior(hits, spread, n).above(hits, n, limit)
     elif trials[0].kind == "count":
         above = count_prior(hits, n).above(hits, n, limit)
     else:

@@ -111,6 +111,8 @@ def _proof_beyond(kpi: Kpi, figures: Sequence[Figures], edges: Sequence[float], 
     if shape == "quantile":
         tails = [dict(f.over if above else f.under)[edge] for f, edge in zip(figures, edges, strict=True)]
         return (proof.quantile_above if above else proof.quantile_below)(tails, n, q_of(kpi))
+    if is_drawn(kpi):
+        return (proof.count_above if above else proof.count_below)(values, limits)
     share = _share_above(kpi, figures, edges)
     fact = values > limits if above else values < limits
     return np.where(np.isnan(share), fact, share if above else 1.0 - share)
@@ -120,6 +122,11 @@ def _share_above(kpi: Kpi, figures: Sequence[Figures], edges: Sequence[float]) -
     """Give P(the true share lies above the edge) of figures that are draws; NaN for those that are facts."""
     drawn = [draws(kpi, f, edge) or (np.nan,) * 3 for f, edge in zip(figures, edges, strict=True)]
     return proof.share_above(*np.array(drawn, dtype=float).T)
+
+
+def is_drawn(kpi: Kpi) -> bool:
+    """Tell whether a KPI counts what happens in a window, which is a draw; what is counted at the moment is a fact."""
+    return shape_of(kpi) == "count" and kpi.day != "snapshot"
 
 
 def trial(kpi: Kpi, f: Figures, green: Bound) -> Trial | None:
@@ -140,7 +147,7 @@ def trial(kpi: Kpi, f: Figures, green: Bound) -> Trial | None:
     if shape == "quantile":
         q = q_of(kpi)
         return Trial("share", dict(f.over if above else f.under)[limit], f.n, 1 - q if above else q, above=True)
-    if shape == "count" and kpi.day != "snapshot":
+    if is_drawn(kpi):
         return Trial("count", f.value, 1.0, limit, above)
     if shape == "mean" and f.n > 1:
         return Trial("mean", f.value, f.n, limit, above, f.deviation or 0.0)

@@ -18,6 +18,9 @@ STRENGTH = 50.0
 EVENTS = 1.5
 """Events that the peers of a count may weigh at most: those of 50 orders at 3 %; events, so that units change nothing."""
 
+ROWS = 4.0
+"""Rows that the peers weigh at most about how far rows lie apart: enough that three days alike by chance prove nothing."""
+
 PEERS = 4
 """Fewer peers than this cannot tell how much partners differ: they count as alike."""
 
@@ -107,23 +110,44 @@ class Normal:
 
     mean: Any
     variance: Any
+    spread: Any
+    freedom: Any
 
-    def above(self, mean: Any, error: Any, limit: Any) -> Any:
-        """P(true mean > limit) given a mean with its standard error; where the peers teach nothing the error alone counts."""
-        own, taught = 1 / np.maximum(np.asarray(error, dtype=float), 1e-12) ** 2, _ratio(1.0, self.variance)
+    def above(self, mean: Any, n: Any, limit: Any) -> Any:
+        """P(true mean > limit) given a mean of n rows; where the peers teach nothing its own rows alone count.
+
+        The tail is Student's: of few rows not even the spread is known.
+        """
+        own, taught = np.asarray(n, dtype=float) / np.maximum(self.spread, 1e-12) ** 2, _ratio(1.0, self.variance)
         weight = own + taught
         centre = (own * np.asarray(mean, dtype=float) + taught * np.nan_to_num(self.mean)) / weight
-        return special.ndtr((centre - limit) * np.sqrt(weight))
+        return special.stdtr(self.freedom, (centre - limit) * np.sqrt(weight))
 
 
 def mean_prior(mean: Any, spread: Any, n: Any, most: float = STRENGTH) -> Normal:
     """Learn from the peers of each slice how means lie: their middle, with the variance between them (see `funnel`).
 
-    `spread` is the standard deviation of single rows; the peers weigh `most` rows of the slice's own spread at most.
+    `spread` is the standard deviation of single rows; the peers weigh `most` rows of the slice's own spread at most. A few rows
+    may lie together by chance, so that spreads are drawn towards those of the peers (see `steadied`).
     """
     mean, spread, n = (np.asarray(each, dtype=float) for each in (mean, spread, n))
     found = funnel(mean, np.maximum(spread, 1e-12) / np.sqrt(n))
-    return Normal(found.centre, found.between**2 + spread**2 / most)
+    steady, freedom = steadied(spread, n)
+    return Normal(found.centre, found.between**2 + steady**2 / most, steady, freedom)
+
+
+def steadied(spread: Any, n: Any, most: float = ROWS) -> tuple[Any, Any]:
+    """Give standard deviations of n rows each, drawn towards the peers', and their degrees of freedom.
+
+    A scaled inverse chi-squared prior (Smyth 2004): the peers' pooled variance weighs `most` rows, or as many as they have.
+    """
+    spread, n = np.asarray(spread, dtype=float), np.asarray(n, dtype=float)
+    freedom = np.maximum(n - 1, 0.0)
+    squares = freedom * spread**2
+    taught = np.minimum(most, _others(freedom))
+    pooled = _ratio(_others(squares), _others(freedom))
+    whole = freedom + taught
+    return np.sqrt(_ratio(taught * pooled + squares, whole)), np.maximum(whole, 1.0)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def test_the_prior_is_a_beta_of_the_peers_worth_fifty_orders_at_most():
 
 
 def test_means_are_drawn_towards_their_peers_too():
-    """By hand: peers at 10 h with a spread of 20 h; 4 rows of 60 h against the weight of 50 rows at most."""
+    """By hand: peers at 10 h with a spread of 20 h; 4 rows of 60 h against the weight of 50 rows at most; Student's tail."""
     kpi = Kpi("wait", "Wait", "speed", "repair_orders", Measure("mean", column="age"), "closed_at", 28, "lower", 20, 40,
               min_n=2, by=(("partner",),))  # fmt: skip
 
@@ -94,9 +94,28 @@ def test_means_are_drawn_towards_their_peers_too():
     )
     own, taught = 4 / 400, 1 / (400 / 50)
     centre = (own * 60 + taught * 10) / (own + taught)
-    assert bad.among_peers == pytest.approx(stats.norm.sf((20 - centre) * (own + taught) ** 0.5), abs=1e-9)
+    assert bad.among_peers == pytest.approx(stats.t.sf((20 - centre) * (own + taught) ** 0.5, 3 + 4), abs=1e-9)
     assert bad.level is Level.AMBER
     assert {r.level for r in rest} == {Level.GREEN}
+
+
+def test_a_few_days_that_are_alike_by_chance_prove_nothing():
+    """Five days of +0.2 on average: by themselves over 99 % sure, but the days of its peers lie four times as far apart."""
+    kpi = Kpi("flow", "Flow", "workload", "repair_orders", Measure("mean", column="net"), "closed_at", 7, "lower", 0.0, 0.05,
+              min_n=5, by=(("partner",),))  # fmt: skip
+
+    def found(spread, n=5):
+        peers = [((-1) ** i * 0.1, 0.3, 5) for i in range(20)]
+        parts = [
+            judge(kpi, Figures((("partner", f"P{i}"),), rows, rows, mean, deviation=sd), FINE, WINDOW)
+            for i, (mean, sd, rows) in enumerate([(0.2, spread, n), *peers])
+        ]
+        return deserved(parts, {kpi.key: kpi}, NOTHING_KNOWN)[0]
+
+    lucky = found(0.07)
+    assert lucky.evidence > 0.99
+    assert lucky.level is Level.AMBER
+    assert found(0.07, 50).level is Level.RED  # many days are believed
 
 
 def test_with_few_peers_a_slice_stands_for_itself():

@@ -8,7 +8,7 @@ from scipy import stats
 
 from analytics.statistics import rates
 from analytics.statistics.evidence import share_above
-from analytics.statistics.rates import Beta, count_funnel, count_prior, funnel, share_funnel, share_prior
+from analytics.statistics.rates import Beta, count_funnel, count_prior, funnel, share_funnel, share_prior, steadied
 
 SURE = 0.8
 TABLES = st.lists(
@@ -117,6 +117,17 @@ def test_zero_events_prove_nothing():
     hits, n = np.full(20, 12.0), np.full(20, 200.0)
     hits[0], n[0] = 0, 10
     assert share_prior(hits, n).above(hits, n, 0.05)[0] > 0.3
+
+
+def test_spreads_are_drawn_towards_the_pooled_one_of_the_peers():
+    """By hand: 4 rows of the others' pooled variance beside the n - 1 of one's own."""
+    spread, n = [0.1, 0.4, 0.2], [5, 5, 9]
+    steady, freedom = steadied(spread, n)
+    pooled = (4 * 0.4**2 + 8 * 0.2**2) / 12
+    assert steady[0] == pytest.approx(((4 * pooled + 4 * 0.1**2) / 8) ** 0.5)
+    assert freedom == pytest.approx([8, 8, 12])
+    (alone,), (own,) = steadied([0.3], [5])
+    assert (alone, own) == (pytest.approx(0.3), 4)
 
 
 def test_baseball():
