@@ -160,13 +160,14 @@ class Log:
         zone = ZoneInfo(self.timezone)
         return len({self.moments[number].astimezone(zone).date() for number in numbers})
 
-    def scores(self, planted: Sequence[Planted] = ()) -> dict[str, Any]:
+    def scores(self, planted: Sequence[Planted] | None = None) -> dict[str, Any]:
         """Give how often each way changed its mind, and against a truth what it found, when, and what it called in vain.
 
         "judged" counts reds alone; "told" counts a trouble as found in any of the product's ways, and `by` which of them did.
+        A truth may be that nothing was planted: then every red at a partner that is usually green was called in vain.
         """
         found: dict[str, Any] = {way: {"state_changes_per_pair_month": self._changes(way)} for way in WAYS}
-        if not planted:
+        if planted is None:
             return found
         real = [p for p in planted if not p.decoy and (p.kpis or p.partner)]
         green = self._green(planted)

@@ -50,7 +50,7 @@ class Play:
         if self.rehearsal is not None:
             self.rehearsal.add(board)
 
-    def document(self, planted: Sequence[Planted]) -> dict[str, Any]:
+    def document(self, planted: Sequence[Planted] | None) -> dict[str, Any]:
         nothing: dict[str, Any] = {"mails": [], "recipients": [], "flaps": 0, "flapping": [], "held": {}}
         # what broke with the last Board is told once what breaks together has been waited for
         waits = max((route.group_wait for route in self.settings.alerting.routes), default=0.0)
@@ -166,11 +166,11 @@ def _step(every: str) -> timedelta:
     return timedelta(seconds=length)
 
 
-def _truth(session: Session, path: str | None) -> list[Planted]:
-    """Read what was planted in a simulated network, if it is one."""
+def _truth(session: Session, path: str | None) -> list[Planted] | None:
+    """Read what was planted in a simulated network; None if it is not one."""
     file = session.settings.path.parent / "truth.json" if path is None else Path(path)
     if path is None and not file.exists():
-        return []
+        return None
     try:
         return [Planted.of(entry) for entry in orjson.loads(file.read_bytes())]
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -158,6 +158,13 @@ def test_a_silent_partner_is_found_once_it_is_told_to_be_silent():
     assert (one["seen"], one["judged"], one["told"]) == (True, None, pytest.approx(1 + 22 / 24))
 
 
+def test_where_nothing_was_planted_every_red_of_a_green_partner_is_in_vain():
+    scores = log(DAYS[0], DAYS[1], DAYS[0]).scores([])
+    assert scores["naive"]["false_reds_per_1000"] == pytest.approx(1000 / 6)
+    assert (scores["judged"]["false_reds_per_1000"], scores["judged"]["troubles"]) == (0, 0)
+    assert scores["troubles"] == []
+
+
 def test_episodes_are_unbroken_runs_of_red_days():
     days = [{"A": (v, BIG)} for v in (0.2, 0.2, 0.02, 0.2)]
     first, second = log(*days).episodes()
