@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FALSE_DISCOVERIES = 0.1
 """The share of reds that may be chance, if the settings don't say."""
-SURE = 0.9
+SURE = 0.95
 """With less certainty that it misses the green limit nothing is red."""
 _HAIR = 1e-12
 _JUDGED = (Level.RED, Level.AMBER, Level.GREEN)
