@@ -16,7 +16,7 @@ import numpy as np
 from analytics.case_mix import ENOUGH
 from analytics.integrity import advised
 from analytics.kpi import SMALL, Health, Level, changed
-from analytics.statistics.rates import PEERS, STRENGTH, count_prior, mean_prior, share_prior
+from analytics.statistics.rates import PEERS, STRENGTH, count_prior, keeping, mean_prior, share_prior
 from analytics.verdict import level_of
 from analytics.wording import value_and_limit
 
@@ -96,7 +96,9 @@ def _beyond(members: Sequence[Reading]) -> Any:
     if trials[0].kind == "mean":
         above = mean_prior(hits, spread, n).above(hits, n, limit)
     elif trials[0].kind == "count":
-        above = count_prior(hits, n).above(hits, n, limit)
+        # a limit of "at least" is kept by whoever has no fewer, of "at most" by whoever has no more
+        kept = keeping(np.where([t.above for t in trials], limit, np.ceil(limit) - 1))
+        above = count_prior(hits, n).above(hits, n, kept)
     else:
         # the peers weigh so many rows at most, of whatever share of them is drawn
         rows = np.array([t.n if t.rows is None else t.rows for t in trials], dtype=float)

@@ -111,8 +111,6 @@ def _proof_beyond(kpi: Kpi, figures: Sequence[Figures], edges: Sequence[float], 
     if shape == "quantile":
         tails = [dict(f.over if above else f.under)[edge] for f, edge in zip(figures, edges, strict=True)]
         return (proof.quantile_above if above else proof.quantile_below)(tails, n, q_of(kpi))
-    if is_drawn(kpi):
-        return (proof.count_above if above else proof.count_below)(values, limits)
     share = _share_above(kpi, figures, edges)
     fact = values > limits if above else values < limits
     return np.where(np.isnan(share), fact, share if above else 1.0 - share)
@@ -124,18 +122,15 @@ def _share_above(kpi: Kpi, figures: Sequence[Figures], edges: Sequence[float]) -
     return proof.share_above(*np.array(drawn, dtype=float).T)
 
 
-def is_drawn(kpi: Kpi) -> bool:
-    """Tell whether a KPI counts what happens in a window, which is a draw; what is counted at the moment is a fact."""
-    return shape_of(kpi) == "count" and kpi.day != "snapshot"
-
-
 def trial(kpi: Kpi, f: Figures, green: Bound) -> Trial | None:
     """Give the test whether a figure is green but for chance; None where no draw is at work.
 
     Of a band the side is tested that the figure is nearer to. Quantiles are the share of rows beyond the limit. Counts over a
     window are draws of a rate per window; those of the state at the moment are facts.
     """
-    if f.value is None or f.n <= 0:
+    drawn_count = shape_of(kpi) == "count" and kpi.day != "snapshot"
+    # who had rows of which none counts has had a window without events, which peers can learn from
+    if f.value is None or (f.rows if drawn_count else f.n) <= 0:
         return None
     low, high = sides(kpi, green)
     above = low is None or (high is not None and f.value > (low + high) / 2)
@@ -147,7 +142,7 @@ def trial(kpi: Kpi, f: Figures, green: Bound) -> Trial | None:
     if shape == "quantile":
         q = q_of(kpi)
         return Trial("share", dict(f.over if above else f.under)[limit], f.n, 1 - q if above else q, above=True)
-    if is_drawn(kpi):
+    if drawn_count:
         return Trial("count", f.value, 1.0, limit, above)
     if shape == "mean" and f.n > 1:
         return Trial("mean", f.value, f.n, limit, above, f.deviation or 0.0)

@@ -45,24 +45,3 @@ def quantile_above(over: Any, n: Any, q: float) -> Any:
 def quantile_below(under: Any, n: Any, q: float) -> Any:
     """P(true q-quantile < limit), that is P(share of rows under the limit > q), given `under` of `n` rows beneath it."""
     return share_above(under, n, q)
-
-
-def count_above(count: Any, limit: Any) -> Any:
-    """P(a usual window has more than `limit`), given the count of one window; Gamma(count + 1/2, 1), Jeffreys' prior.
-
-    A usual window is the middle one: its rate is that of which every other window keeps the limit. Against the limit itself
-    a single event would prove a limit of none broken for good, though it comes to everybody once in a while.
-    """
-    return special.gammaincc(np.asarray(count, dtype=float) + JEFFREYS, keeping(limit))
-
-
-def count_below(count: Any, limit: Any) -> Any:
-    """P(a usual window has less than `limit`), given the count of one window."""
-    limit = np.asarray(limit, dtype=float)
-    below = special.gammainc(np.asarray(count, dtype=float) + JEFFREYS, keeping(np.ceil(limit) - 1))
-    return np.where(limit > 0, below, 0.0)
-
-
-def keeping(limit: Any) -> Any:
-    """Give the rate of events a window of which half the windows have no more than `limit`: ln 2 for a limit of none."""
-    return special.gammaincinv(np.maximum(np.floor(np.asarray(limit, dtype=float)), 0.0) + 1, 0.5)

@@ -21,6 +21,9 @@ EVENTS = 1.5
 ROWS = 4.0
 """Rows that the peers weigh at most about how far rows lie apart: enough that three days alike by chance prove nothing."""
 
+UNLIKE = 0.1
+"""How likely a slice is to be unlike its peers, so that they teach nothing about its count; it then weighs this much of itself."""
+
 PEERS = 4
 """Fewer peers than this cannot tell how much partners differ: they count as alike."""
 
@@ -57,15 +60,40 @@ class Gamma:
     exposure: Any
 
     def above(self, count: Any, exposure: Any, limit: Any) -> Any:
-        """P(true rate > limit) given `count` in `exposure`; without any exposure a rate is unknown: 1/2."""
-        total = np.asarray(exposure, dtype=float) + self.exposure
-        known = special.gammaincc(self.events + np.asarray(count, dtype=float), total * np.maximum(limit, 0.0))
-        return np.where(total > 0, known, 0.5)
+        """P(true rate > limit) given `count` in `exposure`; without any exposure a rate is unknown: 1/2.
+
+        A gamma has light tails: peers with hardly an event would drown ten of one's own. With probability `UNLIKE` the slice is
+        unlike its peers instead, with half an event before the first day (robust mixture, Schmidli et al. 2014).
+        """
+        count, exposure = (np.asarray(each, dtype=float) for each in (count, exposure))
+        limit = np.maximum(limit, 0.0)
+        alike = special.gammaincc(self.events + count, (exposure + self.exposure) * limit)
+        unlike = special.gammaincc(0.5 + count, (1 + UNLIKE) * exposure * limit)
+        taught = (exposure > 0) & (np.asarray(self.exposure) > 0)
+        own, before = np.where(taught, exposure, 1.0), np.where(taught, self.exposure, 1.0)
+        odds = _log_chance(count, own, 0.5, UNLIKE * own) - _log_chance(count, own, self.events, before)
+        weight = np.where(taught, special.expit(np.log(UNLIKE / (1 - UNLIKE)) + odds), 0.0)
+        return np.where(exposure + self.exposure > 0, weight * unlike + (1 - weight) * alike, 0.5)
 
     def estimate(self, count: Any, exposure: Any) -> Any:
         """Give the rate shrunk towards the peers; NaN without any exposure."""
         total = np.asarray(exposure, dtype=float) + self.exposure
         return np.where(total > 0, (self.events + count) / np.where(total > 0, total, 1.0), np.nan)
+
+
+def _log_chance(count: Any, exposure: Any, events: Any, before: Any) -> Any:
+    """Give log P(count in an exposure) by a gamma prior, but for what depends on the count and the exposure alone."""
+    chance = special.gammaln(events + count) - special.gammaln(events)
+    return chance + special.xlogy(events, before) - special.xlogy(events + count, before + exposure)
+
+
+def keeping(limit: Any) -> Any:
+    """Give the rate of events of which half the windows have no more than `limit`: ln 2 for a limit of none.
+
+    The rate of a usual window. Held against the limit itself, one event would prove a limit of none broken for good, though
+    it comes to everybody once in a while.
+    """
+    return special.gammaincinv(np.maximum(np.floor(np.asarray(limit, dtype=float)), 0.0) + 1, 0.5)
 
 
 def share_prior(hits: Any, n: Any, most: float = STRENGTH) -> Beta:

@@ -191,6 +191,21 @@ def test_counts_are_draws_of_a_rate_and_states_are_facts():
     assert state.among_peers is None
 
 
+@pytest.mark.parametrize(("count", "expected"), [(0, Level.GREEN), (1, Level.AMBER), (2, Level.AMBER), (4, Level.RED)])
+def test_one_event_where_none_may_be_is_an_honest_mistake_beside_clean_peers_and_a_red_alone(count, expected):
+    kpi = Kpi("twice", "Twice", "integrity", "claims", Measure("count", column="duplicate"), "submitted_at", 28, "lower", 0, 0,
+              min_n=0, by=(("partner",),))  # fmt: skip
+
+    def level(*values):
+        parts = [
+            judge(kpi, Figures((("partner", f"P{i}"),), 50, v, float(v)), FINE, WINDOW) for i, v in enumerate(values)
+        ]
+        return deserved(parts, {kpi.key: kpi}, NOTHING_KNOWN)[0].level
+
+    assert level(count, 1, *[0] * 38) is expected
+    assert level(count) is (Level.RED if count else Level.GREEN)  # nobody to be compared with: any is red
+
+
 PARTS = st.lists(
     st.tuples(st.integers(0, 100), st.integers(30, 400)).map(lambda t: (min(t), t[1])), min_size=6, max_size=25
 )

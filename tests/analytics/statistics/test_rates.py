@@ -8,7 +8,16 @@ from scipy import stats
 
 from analytics.statistics import rates
 from analytics.statistics.evidence import share_above
-from analytics.statistics.rates import Beta, count_funnel, count_prior, funnel, share_funnel, share_prior, steadied
+from analytics.statistics.rates import (
+    Beta,
+    count_funnel,
+    count_prior,
+    funnel,
+    keeping,
+    share_funnel,
+    share_prior,
+    steadied,
+)
 
 SURE = 0.8
 TABLES = st.lists(
@@ -194,6 +203,27 @@ def test_counts_of_a_small_exposure():
     sure = count_prior(counts, exposure).above(counts, exposure, 0.05)
     assert sure[0] < SURE < 0.95 < sure[1]
     assert (sure[2:] < 0.01).all()
+
+
+def test_peers_without_events_do_not_drown_ten_of_ones_own():
+    """By hand: the peers had 1 event in 39 windows; a slice is unlike them with probability 0.1 (negative binomials)."""
+    counts, exposure = np.array([3.0, 1, *[0] * 38]), np.ones(40)
+    prior = count_prior(counts, exposure)
+    alike = stats.nbinom.pmf(3, prior.events[0], prior.exposure[0] / (prior.exposure[0] + 1))
+    unlike = stats.nbinom.pmf(3, 0.5, 0.1 / 1.1)
+    weight = 0.1 * unlike / (0.1 * unlike + 0.9 * alike)
+    by_unlike = stats.gamma.sf(0.5, 3.5, scale=1 / 1.1)
+    by_alike = stats.gamma.sf(0.5, prior.events[0] + 3, scale=1 / (prior.exposure[0] + 1))
+    expected = weight * by_unlike + (1 - weight) * by_alike
+    assert prior.above(counts, exposure, 0.5)[0] == pytest.approx(expected, abs=1e-9)
+    counts[0] = 10
+    assert count_prior(counts, exposure).above(counts, exposure, 1.0)[0] > 0.99
+
+
+@pytest.mark.parametrize("limit", [0, 1, 5, 40])
+def test_half_of_the_windows_of_a_usual_rate_keep_the_limit(limit):
+    assert stats.poisson.cdf(limit, keeping(limit)) == pytest.approx(0.5)
+    assert keeping(limit + 0.9) == keeping(limit)
 
 
 def test_a_count_without_peers_or_exposure():
