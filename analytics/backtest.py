@@ -164,7 +164,8 @@ class Log:
         """Give how often each way changed its mind, and against a truth what it found, when, and what it called in vain.
 
         "judged" counts reds alone; "told" counts a trouble as found in any of the product's ways, and `by` which of them did.
-        A truth may be that nothing was planted: then every red at a partner that is usually green was called in vain.
+        Troubles of which no KPI was judged on any day for want of rows count as `unjudged`, not as missed. A truth may be that
+        nothing was planted: then every red at a partner that is usually green was called in vain.
         """
         found: dict[str, Any] = {way: {"state_changes_per_pair_month": self._changes(way)} for way in WAYS}
         if planted is None:
@@ -188,7 +189,8 @@ class Log:
             **_of_troubles(troubles, "told"),
             "by": _by(troubles),
         }
-        return found | {"by_size": _by_size(troubles), "troubles": troubles}
+        unjudged = sum(each["unjudged"] for each in troubles)
+        return found | {"unjudged": unjudged, "by_size": _by_size(troubles), "troubles": troubles}
 
     def _pairs(self) -> Iterator[tuple[str, Slice, _Course]]:
         """Give the courses of partners, each by itself."""
@@ -228,12 +230,17 @@ class Log:
             "worsening": self._when([course.worsening for course in courses], since, planted),
             "health": self._when(health, since, planted),
         }
+        first = min((days for days in told.values() if days is not None), default=None)
+        # where the sample is too small on every day nobody can say anything, by whatever limits
+        able = first is not None or bool(health) or any(any(course.judged[since or 0 :]) for course in courses)
+        begun = bool(courses or health) and since is not None and since > 0
         return {
             "id": planted.id,
             "kind": planted.kind,
             "size": planted.size,
-            "seen": bool(courses or health) and since is not None and since > 0,
-            "told": min((days for days in told.values() if days is not None), default=None),
+            "seen": begun and able,
+            "unjudged": begun and not able,
+            "told": first,
             "judged": told["red"],
             "naive": self._when([course.red["naive"] for course in courses], since, planted),
             "by": told,
@@ -324,7 +331,7 @@ def _by_size(troubles: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         found.append(
             {"size": size}
             | {way: _of_troubles(mine, way) for way in TOLD}
-            | {"by": _by(mine)}
+            | {"by": _by(mine), "unjudged": sum(t["unjudged"] for t in mine)}
             | {"median_loss_days": median(losses) if losses else None, "worst_loss_days": max(losses, default=None)}
         )
     return found

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from analytics.answers import listed, slices
 from analytics.behind import lay_before
 from analytics.figures import from_row
-from analytics.history import lay_windows, scan_times, slices
+from analytics.history import lay_windows, scan_times
 from analytics.kpi import SMALL
 from analytics.measure import GROUPING, Scan, aggregate, edges, groupings, slice_text, stacked
 from analytics.named import NAMED
@@ -119,4 +120,4 @@ def _read(kpi: Kpi, rows: pd.DataFrame, by: tuple[str, ...], prefix: str) -> dic
     own = [name for name in rows.columns if name.startswith(prefix) and name not in (*by, GROUPING)]
     records: list[dict[Any, Any]] = rows[own].to_dict(orient="records")
     named = [{str(name).removeprefix(prefix): value for name, value in each.items()} for each in records]
-    return {s: from_row(kpi, each, s, edges(kpi)) for s, each in zip(slices(rows, by), named, strict=True)}
+    return {s: from_row(kpi, each, s, edges(kpi)) for s, each in zip(slices(listed(rows), by), named, strict=True)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analytics.history import slices
+from analytics.answers import listed, slices
 from analytics.measure import Scan, aggregate
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def standardised(rows: pd.DataFrame, by: tuple[str, ...], kinds: tuple[str, ...]
     rows = rows[rows["k0_n"].astype(float) > 0]
     hits, n = rows["k0_num"].to_numpy(dtype=float), rows["k0_n"].to_numpy(dtype=float)
     kind = rows.groupby(list(kinds), sort=False).ngroup().to_numpy()
-    named = slices(rows, by)
+    named = slices(listed(rows), by)
     place = {slice_: i for i, slice_ in enumerate(dict.fromkeys(named))}
     own = np.array([place[slice_] for slice_ in named], dtype=int)
     other_hits, other_n = np.bincount(kind, hits)[kind] - hits, np.bincount(kind, n)[kind] - n

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
+from analytics.answers import listed, slices
 from analytics.figures import from_row
 from analytics.kpi import SMALL, Slice
 from analytics.measure import (
@@ -96,15 +97,6 @@ def scan_times(
     start, end = window(moment, days, zone)
     marks = {f"watermark:{name}": at for name, at in watermarks.items()}
     return stored({"now": moment, "from": start, "to": end} | marks)
-
-
-def slices(rows: pd.DataFrame, by: tuple[str, ...]) -> list[Slice]:
-    """Give the slice of each row of an answer."""
-    if not by:
-        return [()] * len(rows)
-    ordered = sorted(by)
-    values = zip(*(map(str, rows[name].tolist()) for name in ordered), strict=True)
-    return [tuple(zip(ordered, each, strict=True)) for each in values]
 
 
 @dataclass(frozen=True)
@@ -400,7 +392,7 @@ def _lines(rows: pd.DataFrame, by: tuple[str, ...]) -> tuple[np.ndarray[Any, Any
     first = (
         pd.Series(np.arange(len(rows))).groupby(lines).first().to_numpy() if len(firsts) else np.array([], dtype=int)
     )
-    return np.asarray(lines), slices(rows.iloc[first], by)
+    return np.asarray(lines), slices(listed(rows.iloc[first]), by)
 
 
 def _total(part: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -12,9 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pandas as pd
 
+from analytics.answers import figures_of, no_figures, slices, unstacked
 from analytics.board import Board, rank
 from analytics.case_mix import mixes
 from analytics.charts import Charts
@@ -23,16 +23,14 @@ from analytics.deserved import FALSE_DISCOVERIES, deserved
 from analytics.driven import MOST_READINGS, Kept, attach
 from analytics.facts import MASTER
 from analytics.feeding import lack
-from analytics.figures import Figures, from_row, pool
+from analytics.figures import Figures, pool
 from analytics.garbage import uncollected
 from analytics.health import FINE, LOOK_BACK, State, best, feed, of_feed, silences, worst
 from analytics.history import Archive, lay_windows, scan_times, window
 from analytics.kpi import SMALL, Before, Health, Kpi, Level, Limits, Reading, Slice, changed
 from analytics.measure import (
-    GROUPING,
     Scan,
     aggregate,
-    edges,
     groupings,
     kinds,
     presence,
@@ -54,6 +52,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
+    from analytics.answers import Answer
     from analytics.case_mix import Mix
     from analytics.derived import Sight
     from analytics.master import Master
@@ -63,8 +62,6 @@ if TYPE_CHECKING:
 AHEAD = 2
 """So many answers are worked out beforehand: more would only let a question that comes up in between wait for longer."""
 Past = Mapping[tuple[str, Slice], Before]
-Answer = Mapping[str, list[Any]]
-"""The columns of an answer, without their grouping."""
 Present = dict[tuple[str, tuple[str, ...]], dict[str, dict[Slice, State]]]
 """Per fact and grouping, and per KPI, the slices that ever had rows, with the health of the feeds behind them."""
 
@@ -289,8 +286,8 @@ class _Judgement:
         readings: list[Reading] = []
         for kpi, by, rows in self._answers(kpis, answer, before):
             states = present[kpi.fact, by][kpi.key]
-            found = _figures(kpi, "", rows, _slices(rows, by))
-            figures = [found.get(s) or _nothing(kpi, s) for s in dict.fromkeys([*states, *found])]
+            found = figures_of(kpi, "", rows, slices(rows, by))
+            figures = [found.get(s) or no_figures(kpi, s) for s in dict.fromkeys([*states, *found])]
             readings += self._judged(kpi, figures, states, window(self.moment, kpi.window_days, self.zone))
         return readings
 
@@ -311,7 +308,7 @@ class _Judgement:
         every = _grouped(kpis)
         of_readings = NAMED[kpis[0].measure.name or ""].of_readings
         if of_readings is None:
-            yield from ((*each, part) for each, part in zip(every, _unstacked(answer, len(every)), strict=True))
+            yield from ((*each, part) for each, part in zip(every, unstacked(answer, len(every)), strict=True))
             return
         for kpi, by in every:
             frame = of_readings(before, self.master, kpi, by)
@@ -351,9 +348,9 @@ class _Judgement:
             return
         table = self.view.fact(fact)
         rows = self.view.ask(("presence", fact, every, kinds_), lambda _: presence(every, kinds_, table), {})
-        for by, part in zip(every, _unstacked(rows, len(every)), strict=True):
+        for by, part in zip(every, unstacked(rows, len(every)), strict=True):
             partners = (partner if isinstance(partner, str) else None for partner in part["partner"])
-            pairs, named = list(zip(part["source"], partners, strict=True)), _slices(part, by)
+            pairs, named = list(zip(part["source"], partners, strict=True)), slices(part, by)
             known: dict[tuple[bool, ...], dict[Slice, State]] = {}
             for i, kind in enumerate(kinds_):
                 keys = [kpi.key for kpi, each in zip(kpis, own, strict=True) if each == kind and by in kpi.by]
@@ -387,15 +384,15 @@ class _Judgement:
     def _scan(self, scan: Scan, rows: pd.DataFrame, present: Present) -> list[Reading]:
         span = window(self.moment, scan.window_days, self.zone)
         found: list[Reading] = []
-        for by, part in zip(scan.groupings, _unstacked(rows, len(scan.groupings)), strict=True):
-            named = _slices(part, by)
+        for by, part in zip(scan.groupings, unstacked(rows, len(scan.groupings)), strict=True):
+            named = slices(part, by)
             for position, kpi in enumerate(scan.kpis):
                 if by not in groupings(kpi):
                     continue
                 states = present[scan.fact, by][kpi.key]
-                read = _figures(kpi, f"k{position}_", part, named)
+                read = figures_of(kpi, f"k{position}_", part, named)
                 # one without rows in the window is judged too
-                figures = [read.get(s) or _nothing(kpi, s) for s in states]
+                figures = [read.get(s) or no_figures(kpi, s) for s in states]
                 small = [f for f in figures if by and f.value is not None and f.n < kpi.min_n]
                 # a member that fell silent is unknown by itself and must not hide, or be hidden, among those that live
                 small = [f for f in small if states.get(f.slice, FINE).health is Health.OK]
@@ -422,7 +419,7 @@ class _Judgement:
         alone = replace(scan, groupings=(by,), kpis=(kpi,))
         rows = self.asking.submit(self._ask, alone, [f.slice for f in small]).result()
         return replace(
-            _figures(kpi, "k0_", _unstacked(rows, 1)[0], [()])[()], slice=tuple(sorted((name, SMALL) for name in by))
+            figures_of(kpi, "k0_", unstacked(rows, 1)[0], [()])[()], slice=tuple(sorted((name, SMALL) for name in by))
         )
 
     def _dated(self, readings: list[Reading], kpis: Mapping[str, Kpi], *, persistent: bool) -> list[Reading]:
@@ -476,36 +473,3 @@ def _kept(reading: Reading, before: Before | None, moment: datetime) -> Reading:
     if before is None:
         return reading
     return changed(reading, since=before.since if before.level is reading.level else moment)
-
-
-def _unstacked(rows: pd.DataFrame, count: int) -> list[Answer]:
-    """Take apart what `measure.stacked` put together: the columns of each of `count` answers, as lists."""
-    numbers = rows[GROUPING].to_numpy(dtype=int)
-    order = np.argsort(numbers, kind="stable")
-    edges = np.searchsorted(numbers[order], np.arange(count + 1)).tolist()
-    columns = {str(name): rows[name].tolist() for name in rows.columns}
-    ordered = {name: [values[at] for at in order.tolist()] for name, values in columns.items()}
-    return [{name: values[start:end] for name, values in ordered.items()} for start, end in itertools.pairwise(edges)]
-
-
-def _slices(answer: Answer, by: tuple[str, ...]) -> list[Slice]:
-    """Give the slice of each row of an answer."""
-    if not by:
-        return [()] * len(next(iter(answer.values())))
-    ordered = sorted(by)
-    values = zip(*(map(str, answer[name]) for name in ordered), strict=True)
-    return [tuple(zip(ordered, each, strict=True)) for each in values]
-
-
-def _figures(kpi: Kpi, prefix: str, rows: Answer, named: list[Slice]) -> dict[Slice, Figures]:
-    """Read the figures of a KPI, whose columns begin with the prefix, from the rows of the slices named."""
-    bounds = edges(kpi)
-    own = [name for name in rows if name.startswith(prefix)]
-    short = [name.removeprefix(prefix) for name in own]
-    values = zip(*(rows[name] for name in own), strict=True)
-    return {s: from_row(kpi, dict(zip(short, v, strict=True)), s, bounds) for s, v in zip(named, values, strict=True)}
-
-
-def _nothing(kpi: Kpi, slice_: Slice) -> Figures:
-    """Give the figures of a slice that has no rows."""
-    return from_row(kpi, {}, slice_, edges(kpi))

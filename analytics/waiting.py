@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analytics.answers import listed, slices
 from analytics.derived.derivation import hours
 from analytics.figures import from_row, q_of, sides
-from analytics.history import lay_windows, scan_times, slices
+from analytics.history import lay_windows, scan_times
 from analytics.kpi import SMALL
 from analytics.measure import Scan, aggregate, among, edges, slice_text
 from analytics.named import NAMED
@@ -150,7 +151,7 @@ class _Asked:
         assert figures is not None  # noqa: S101  # a cohort is a function of the facts
         found = self.view.ask(("named", kpi, self.by), lambda sight: figures(sight, kpi, self.by), self._times(kpi))
         records = found.to_dict(orient="records")
-        own = next((r for s, r in zip(slices(found, self.by), records, strict=True) if s == self.slice), {})
+        own = next((r for s, r in zip(slices(listed(found), self.by), records, strict=True) if s == self.slice), {})
         return from_row(kpi, {str(name): value for name, value in own.items()}, self.slice, edges(kpi)).value
 
     def _times(self, kpi: Kpi) -> dict[str, datetime | None]:

@@ -53,6 +53,8 @@ def told(name: str, scores: dict) -> None:
     large = [size["told"] for size in scores["by_size"] if size["size"] >= LARGE]
     found, troubles = (sum(each[name] for each in large) for name in ("found", "troubles"))
     print(f"  {LARGE:g} standard errors or more: told {found} of {troubles} (aim: 90 %)")
+    small = [f"{t['id']} ({t['size']:g})" for t in scores["troubles"] if t["unjudged"]]
+    print(f"  of too few rows to be judged on any day, and not counted: {', '.join(small) or 'none'}")
     missed = [f"{t['id']} ({t['size']:g})" for t in scores["troubles"] if t["seen"] and t["told"] is None]
     print(f"  never told: {', '.join(missed) or 'none'}")
 

@@ -101,11 +101,12 @@ def _print_scores(scores: Mapping[str, Any], to: Reporter) -> None:
             ),
             _number(s["median_loss_days"]),
             *(str(s["by"][how]) for how in BY),
+            str(s["unjudged"]),
         ]
         for s in scores["by_size"]
     ]
     found = [f"{_WAYS[way]}: {name}" for way in TOLD for name in ("found", "days")]
-    heads = ["troubles", *found, "days lost", *(f"by {how}" for how in BY)]
+    heads = ["troubles", *found, "days lost", *(f"by {how}" for how in BY), "too few rows"]
     to.table("Troubles by size (standard errors a week)", ["size", *heads], rows)
 
 

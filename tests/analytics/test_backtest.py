@@ -38,7 +38,7 @@ def log(*days):
     return made
 
 
-BIG, SMALL = 400, 40
+BIG, SMALL, FEW = 400, 40, 5
 DAYS = (
     {"A": (0.02, BIG), "B": (0.02, SMALL)},
     {"A": (0.02, BIG), "B": (0.125, SMALL)},  # chance: naive limits call B red, with 65 % evidence it is amber
@@ -163,6 +163,19 @@ def test_where_nothing_was_planted_every_red_of_a_green_partner_is_in_vain():
     assert scores["naive"]["false_reds_per_1000"] == pytest.approx(1000 / 6)
     assert (scores["judged"]["false_reds_per_1000"], scores["judged"]["troubles"]) == (0, 0)
     assert scores["troubles"] == []
+
+
+def test_a_trouble_of_too_few_rows_to_be_judged_is_told_apart_from_a_missed_one():
+    days = [{"A": (0.02, FEW), "B": (0.02, BIG)}] * 2 + [{"A": (0.9, FEW), "B": (0.02, BIG)}] * 2
+    scores = log(*days).scores([planted(), planted(id="2", slice={"partner": "B"})])
+    assert scores["unjudged"] == 1
+    assert [(t["seen"], t["unjudged"]) for t in scores["troubles"]] == [(False, True), (True, False)]
+    assert (scores["told"]["troubles"], scores["told"]["found"]) == (1, 0)
+    (size,) = scores["by_size"]
+    assert (size["unjudged"], size["naive"]["troubles"]) == (1, 1)
+    # one day with rows enough, and it counts as missed
+    scores = log(*days, {"A": (0.02, BIG), "B": (0.02, BIG)}).scores([planted()])
+    assert (scores["unjudged"], scores["told"]["troubles"], scores["told"]["found"]) == (0, 1, 0)
 
 
 def test_episodes_are_unbroken_runs_of_red_days():
