@@ -67,7 +67,10 @@ def instant(moment: datetime | None) -> str | None:
 
 @uncollected()
 def as_json(board: Board, *, greens: bool = True) -> dict[str, Any]:
-    """Give the Board as the contract's JSON; without `greens` only what is not green, or gets worse, stands in `readings`."""
+    """Give the Board as the contract's JSON; without `greens` only what is not green stands in `readings`.
+
+    Greens that get worse stand in `worsening`, in the order of their rank.
+    """
     return {
         "as_of": instant(board.as_of),
         "version": board.version,
@@ -79,7 +82,7 @@ def as_json(board: Board, *, greens: bool = True) -> dict[str, Any]:
         "partners": {name: dict(of) for name, of in board.partners.items()},
         "definitions": dict(board.definitions),
         "counts": board.counts(),
-        "worsening": sum(reading.worsening for reading in board.readings),
+        "worsening": [reading_json(r) for r in board.readings if r.worsening and r.level is Level.GREEN],
         "sources": [
             {
                 "name": feed.name,
@@ -91,7 +94,7 @@ def as_json(board: Board, *, greens: bool = True) -> dict[str, Any]:
             }
             for feed in board.feeds
         ],
-        "readings": [reading_json(r) for r in board.readings if greens or r.worsening or r.level is not Level.GREEN],
+        "readings": [reading_json(r) for r in board.readings if greens or r.level is not Level.GREEN],
     }
 
 

@@ -78,18 +78,20 @@ def board(session: Session, options: dict[str, Any], to: Reporter) -> int:
         judged = session.look(judge, moment_of(options["as_of"], session)).only(keys)
         document = session.keep(judged, live=options["as_of"] is None and not keys).document
     readings = [r for r in document["readings"] if not keys or r["kpi"] in keys]
-    shown = [r for r in readings if options["all"] or r["level"] != "green" or r.get("worsening")]
-    document = document | {"readings": shown}
+    shown = [r for r in readings if options["all"] or r["level"] != "green"]
+    # Boards of earlier versions do not know what gets worse
+    worsening = [r for r in document.get("worsening", ()) if not keys or r["kpi"] in keys]
+    document = document | {"readings": shown, "worsening": worsening}
     if options["json"]:
         to.out(in_json(document))
     else:
-        _print_board(document, to)
+        _print_board(document, shown if options["all"] else [*shown, *worsening], to)
     return DONE
 
 
-def _print_board(document: dict[str, Any], to: Reporter) -> None:
+def _print_board(document: dict[str, Any], readings: list[dict[str, Any]], to: Reporter) -> None:
     rows = []
-    for r in document["readings"]:
+    for r in readings:
         where = place(tuple(r["slice"].items()))
         bound = r["limits"]["red"]
         worse = r["change"]["moved"]["text"] if r.get("worsening") else ""

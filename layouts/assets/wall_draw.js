@@ -262,9 +262,9 @@ const wallDraw = (() => {
   function drawWorse(line, version) {
     const node = el("article", "cell");
     node.setAttribute("role", "listitem");
-    node.dataset.kpi = line.kpi;
-    node.dataset.slice = JSON.stringify(line.slice);
-    node.dataset.level = line.level;
+    // no tile: what it says is not red, and tiles carry other names
+    node.dataset.worse = line.kpi;
+    node.dataset.where = JSON.stringify(line.slice);
     node.title = line.reason;
     const cover = el("a", "cover");
     cover.href = drilldown(line, version);

@@ -174,12 +174,15 @@ def test_the_sentence_has_german_words(readings):
     assert "in den letzten 14 Tagen" in known(german, readings["failed", "Risen"].change["moved"]["text"])
 
 
-def test_it_stands_in_the_json_without_greens_too(board):
-    document = as_json(board, greens=False)
-    assert document["worsening"] == sum(r.worsening for r in board.readings) > 0
-    greens = [r for r in document["readings"] if r["level"] == "green"]
-    assert greens
-    assert all(r["worsening"] for r in greens)
+@pytest.mark.parametrize("greens", [True, False])
+def test_it_stands_in_the_json_beside_the_readings(board, greens):
+    document = as_json(board, greens=greens)
+    worse = [r for r in board.readings if r.worsening and r.level is Level.GREEN]
+    assert [(r["kpi"], r["level"], r["worsening"]) for r in document["worsening"]] == [
+        (r.kpi, "green", True) for r in worse
+    ]
+    assert worse
+    assert any(r["level"] == "green" for r in document["readings"]) is greens
     assert document["counts"] == board.counts()
 
 

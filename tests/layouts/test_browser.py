@@ -110,8 +110,9 @@ def test_greens_that_get_worse_have_a_lane_of_their_own(page, wall, board, feed)
     assert text(page, "#worse h2") == "Getting worse, still within limits: 9"
     cells = page.eval_on_selector_all("#worse .cell", "(nodes) => nodes.map((node) => ({...node.dataset}))")
     assert cells
-    assert {cell["level"] for cell in cells} == {"green"}
-    assert json.loads(cells[0]["slice"]) == {"partner": "Mumbai Mobile Care"}
+    assert cells[0]["worse"] == "late_repairs"
+    assert json.loads(cells[0]["where"]) == {"partner": "Mumbai Mobile Care"}
+    assert page.locator("[data-level=green]").count() == 0  # greens are no tiles
     first = text(page, "#worse .cell >> nth=0")
     for words in ("Late repairs", "Mumbai Mobile Care", "1.2 %", "4.4 %"):
         assert words in first
