@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from analytics.board import Board
+    from analytics.judge import Judge
     from data.session import Session
     from data.settings import Source
 
@@ -44,6 +45,13 @@ FIRST_ROUND = 600.0
 """Alerts begin when every source has been asked once, or after so many seconds: half of the data would turn much red in vain."""
 LONGEST_WAIT = 86_400.0
 """However long a source asks to be left alone, it is asked again after a day."""
+
+
+def lasting(judge: Judge) -> Judge:
+    """Let a judge keep what moves slowly between its judgements, as one does that judges every few seconds."""
+    judge.archive.fresh_for = judge.charts.fresh_for = REWORKED_EVERY
+    judge.watch.fresh_for = REWATCHED_EVERY
+    return judge
 
 
 @dataclass
@@ -69,9 +77,7 @@ class Engine:
 
     def __post_init__(self) -> None:
         self._loader = self.session.loader()
-        self._judge = self.session.judge()
-        self._judge.archive.fresh_for = self._judge.charts.fresh_for = REWORKED_EVERY
-        self._judge.watch.fresh_for = REWATCHED_EVERY
+        self._judge = lasting(self.session.judge())
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._document = self._last_document()

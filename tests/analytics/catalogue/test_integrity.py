@@ -12,7 +12,7 @@ from small_network import Network, cases, identity, known
 
 from analytics import integrity
 from analytics.derived.records import STEPS
-from analytics.kpi import Level
+from analytics.kpi import Health, Level
 from analytics.named import NAMED
 from data.settings.load import SHIPPED_KPIS
 
@@ -425,7 +425,10 @@ def test_invalid_imei(network, readings, facts):
 def test_sla_heaping(network, readings):
     reading = of(readings, "sla_heaping", "Heap")
     assert (reading.value, reading.numerator, reading.denominator, reading.n) == (5, 10, 2, 50)
-    assert reading.level is Level.RED
+    # ten of eighteen beside peers of whom hardly any heap: just not sure enough for a red, and too old for an amber
+    assert reading.among_peers == pytest.approx(0.9495, abs=0.001)
+    assert (reading.level, reading.health) == (Level.UNKNOWN, Health.DEAD)
+    assert reading.reason.startswith("5 times is beyond the red limit of 2 times, but beside its peers")
     rows = told(network, "sla_heaping", "Heap")
     assert len(rows) == 18
     assert rows["heap35"]["why"] == "closed at 2026-06-18 23:00, after 95 % of the time it had until 2026-06-19 04:00"
