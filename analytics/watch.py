@@ -13,15 +13,17 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.stats import false_discovery_control
 
 from analytics.charts import BASELINE, BEYOND, aim_of, beyond_of, holidays_of
-from analytics.history import is_state, last_days, sums_of
+from analytics.facts import FACTS
+from analytics.history import is_state, last_days, stored, sums_of
 from analytics.kpi import Level, Measure, changed
 from analytics.measure import scans
 from analytics.statistics.change import HELD_OUT
 from analytics.statistics.season import calendar
-from analytics.statistics.shift import SPANS, risen
+from analytics.statistics.shift import LEAST_DAYS, SPANS, risen
 from analytics.wording import values
 
 if TYPE_CHECKING:
@@ -153,6 +155,8 @@ def _worsenings(
     known = {(r.kpi, r.slice): r for r in readings}
     judged = {r.kpi for r in readings if r.level is not Level.UNKNOWN}
     chosen = [replace(k, agreed=view.master.agreed(k)) for each in kpis if each.key in judged and (k := _daily(each))]
+    young = {fact for fact in {kpi.fact for kpi in chosen} if _is_young(view, fact, moment)}
+    chosen = [kpi for kpi in chosen if kpi.fact not in young]
     daily = {kpi.key: kpi for kpi in chosen}
     found: dict[str, list[tuple[Reading, Worsening]]] = {kpi.key: [] for kpi in chosen}
     watermarks = view.watermarks()
@@ -168,6 +172,16 @@ def _worsenings(
         for (reading, one), false in zip(each, _false([one.chance for _, one in each]), strict=True)
         if false <= rate and one.chance <= SURE and (weighed := _weighed(one, reading, daily[key]))
     }
+
+
+def _is_young(view: View, fact: str, moment: datetime) -> bool:
+    """Tell whether no row of a fact is so old that anybody could know what is usual: then nothing need be asked."""
+    if FACTS[fact].snapshot:
+        return False
+    rows = view.fact(fact)
+    found = view.ask(("oldest", fact), lambda _: rows.agg(oldest=rows.first_event_at.min()), {})["oldest"].tolist()
+    enough = stored({"at": moment - timedelta(days=LEAST_DAYS + min(SPANS))})["at"]
+    return bool(not found or pd.isna(found[0]) or found[0] > enough)
 
 
 def _scans(kpis: Sequence[Kpi]) -> list[Scan]:

@@ -9,6 +9,7 @@ from small_network import Network, cases
 
 import analytics.watch
 from analytics.board import as_json
+from analytics.history import sums_of
 from analytics.kpi import Level
 from analytics.speech.language import language
 from analytics.speech.sentence import known
@@ -184,6 +185,22 @@ def test_it_stands_in_the_json_beside_the_readings(board, greens):
     assert worse
     assert any(r["level"] == "green" for r in document["readings"]) is greens
     assert document["counts"] == board.counts()
+
+
+def test_of_facts_too_young_to_know_what_is_usual_no_days_are_asked(network, monkeypatch):
+    asked = []
+
+    def noted(*given, **more):
+        asked.append(given)
+        return sums_of(*given, **more)
+
+    monkeypatch.setattr(analytics.watch, "sums_of", noted)
+    network.board(NOW)
+    assert asked
+    asked.clear()
+    monkeypatch.setattr(analytics.watch, "LEAST_DAYS", 4000)
+    network.board(NOW)
+    assert not asked
 
 
 def test_as_of_a_day_before_it_began_nothing_is_told(network):
