@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,7 +14,7 @@ from analytics.kpi import Feed, FeedState, Health
 from analytics.wording import span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,6 +28,8 @@ PATIENCE_DEAD = 3.0
 """... and dead after this many."""
 LEAST_HOURS = 5
 """With fewer active hours than this nothing is usual yet."""
+SHORT_HOURS = 2
+"""Whoever was heard of within this time is not silent."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,44 @@ def _rank(state: State) -> tuple[int, str]:
     return _RANK[state.health], state.reason
 
 
+class Heard(Protocol):
+    """Who knows when partners were heard of."""
+
+    def heard(self) -> pd.DataFrame: ...
+
+    def pulses(self, look_back: timedelta, of: Sequence[tuple[str, str]]) -> pd.DataFrame: ...
+
+
+@dataclass
+class Silences:
+    """Judges how silent partners are; of whom nothing new is known within the hour, it knows the answer."""
+
+    _known: dict[tuple[str, str], tuple[Any, State]] = field(default_factory=dict)
+
+    def told(self, view: Heard, watermarks: Mapping[str, datetime], timezone: str) -> dict[tuple[str, str], State]:
+        """Judge every partner inside every source, as `silences` does; who was heard of lately is fine."""
+        rows = view.heard()
+        last = rows["last"].to_numpy("datetime64[h]").astype("int64").tolist()
+        newest = rows["newest"].to_numpy("datetime64[h]").astype("int64").tolist()
+        now = {source: int(mark.timestamp()) // 3600 for source, mark in watermarks.items()}
+        found: dict[tuple[str, str], State] = {}
+        quiet = {}
+        whose = zip(rows["source"].tolist(), rows["partner"].tolist(), strict=True)
+        for who, at, of_source, told in zip(whose, last, newest, rows["told"].tolist(), strict=True):
+            hour = now.get(who[0])
+            if hour is None or of_source - at > LOOK_BACK // timedelta(hours=1):
+                continue
+            # else it has not been silent for long enough to be asked for its habits
+            found[who] = FINE
+            if hour - at >= SHORT_HOURS:
+                quiet[who] = (at, of_source, told, hour, watermarks[who[0]].astimezone(ZoneInfo(timezone)).utcoffset())
+        new = [who for who, known in quiet.items() if self._known.get(who, (None,))[0] != known]
+        if new:
+            judged = silences(view.pulses(LOOK_BACK, new), watermarks, timezone)
+            self._known |= {who: (quiet[who], judged[who]) for who in new}
+        return found | {who: self._known[who][1] for who in quiet}
+
+
 def silences(pulses: pd.DataFrame, watermarks: Mapping[str, datetime], timezone: str) -> dict[tuple[str, str], State]:
     """Judge every partner inside every source: silent for longer than is usual for it is late, then dead.
 
@@ -115,7 +155,7 @@ def _silence(partner: str, hours: NDArray[np.int64], watermark: datetime, timezo
     if len(hours) < LEAST_HOURS:
         return FINE
     now = int(watermark.timestamp()) // 3600
-    if now - hours[-1] < 2:
+    if now - hours[-1] < SHORT_HOURS:
         return FINE
     offset = watermark.astimezone(ZoneInfo(timezone)).utcoffset() or timedelta(0)
     grid = np.arange(hours[0], now + 1)

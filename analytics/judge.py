@@ -25,7 +25,7 @@ from analytics.facts import MASTER
 from analytics.feeding import lack
 from analytics.figures import Figures, pool
 from analytics.garbage import uncollected
-from analytics.health import FINE, LOOK_BACK, State, best, feed, of_feed, silences, worst
+from analytics.health import FINE, LOOK_BACK, Silences, State, best, feed, of_feed, worst
 from analytics.history import Archive, lay_windows, scan_times, window
 from analytics.kpi import SMALL, Before, Health, Kpi, Level, Limits, Reading, Slice, changed
 from analytics.measure import (
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from analytics.answers import Answer
     from analytics.case_mix import Mix
     from analytics.derived import Sight
+    from analytics.kpi import Condition
     from analytics.master import Master
     from analytics.named import Named
 
@@ -99,7 +100,9 @@ class View(Protocol):
 
     def watermarks(self) -> dict[str, datetime]: ...
 
-    def pulses(self, look_back: timedelta) -> pd.DataFrame: ...
+    def heard(self) -> pd.DataFrame: ...
+
+    def pulses(self, look_back: timedelta, of: Sequence[tuple[str, str]]) -> pd.DataFrame: ...
 
 
 @dataclass(frozen=True)
@@ -129,9 +132,14 @@ class Judge:
     looks_into: int = MOST_READINGS
     """For so many of the most painful reds drivers are looked for, and what is drawn is charted; a replay needs neither."""
     draws_charts: bool = True
+    silences: Silences = field(default_factory=Silences)
     kept: Kept = field(default_factory=Kept)
     charts: Charts = field(default_factory=Charts)
     watch: Watch = field(default_factory=Watch)
+    last: dict[Any, tuple[Any, Any, Any]] = field(default_factory=dict)
+    """What was made of the last answers, which stays the same while they and all beside them do (see `_Judgement._same`)."""
+    judged: dict[tuple[Kpi, tuple[str, ...]], Any] = field(default_factory=dict)
+    """What was judged last, per KPI and grouping: of a slice whose figures are the same, the reading is."""
     progress: Callable[[int, int, str], None] = field(default=_unseen)
 
     @property
@@ -217,8 +225,9 @@ class _Judgement:
             feed(rule.name, rule.fact, rule.fresh_within_seconds, self.watermarks.get(rule.name), self.moment)
             for rule in judge_.feeds
         )
-        self.silences = silences(view.pulses(LOOK_BACK), self.watermarks, judge_.timezone)
+        self.silences = judge_.silences.told(view, self.watermarks, judge_.timezone)
         self.master = view.master
+        self.contracts = [row["contract"] for row in self.master.contracts]
         self.asking = ThreadPoolExecutor(1)
         """Asks while figures are judged: a view answers one question at a time, and nobody else may ask it meanwhile."""
         lay_windows(view, judge_.kpis, self.moment, self.zone)
@@ -235,15 +244,51 @@ class _Judgement:
             answers = self._ahead(asks)
             for done, scan in enumerate(plan):
                 self.judge.progress(done, len(asks), scan.fact)
-                found += self._scan(scan, next(answers), present)
+                found += self._same(
+                    scan, next(answers), self._behind(scan, present), partial(self._scan, scan, present)
+                )
             for done, named in enumerate(alone, start=len(plan)):
                 self.judge.progress(done, len(asks), named[0].key)
-                found += self._named(named, next(answers), present, found)
+                judged_ = partial(self._named, named, present, found)
+                found += self._same(tuple(named), next(answers), self._behind(named, present), judged_)
         self.judge.progress(1, 1, "")
         kpis = {kpi.key: kpi for kpi in self.judge.kpis}
-        mixed = self._mixed(found, kpis)
-        found = deserved(found, kpis, self.master, self.judge.false_discovery_rate, mixed)
-        return self._dated(found, kpis, persistent=persistent)
+        return self._dated(self._deserved(found, kpis), kpis, persistent=persistent)
+
+    def _deserved(self, readings: Sequence[Reading], kpis: Mapping[str, Kpi]) -> list[Reading]:
+        """Let every KPI keep the reds that it deserves; none of them looks at the figures of another."""
+        mixed = self._mixed(readings, kpis)
+        rate = self.judge.false_discovery_rate
+        groups: dict[str, list[int]] = defaultdict(list)
+        for at, reading in enumerate(readings):
+            groups[reading.kpi].append(at)
+        found = list(readings)
+        for key, places in groups.items():
+            own = [readings[at] for at in places]
+            mix = {identity: each for identity, each in mixed.items() if identity[0] == key}
+            weigh = partial(self._weigh, own, kpis, mix)
+            weighed = self._same(("deserved", key), self.master.tables, (own, rate, mix), weigh)
+            for at, each in zip(places, weighed, strict=True):
+                found[at] = each
+        return found
+
+    def _weigh(
+        self, readings: Sequence[Reading], kpis: Mapping[str, Kpi], mixed: Mapping[tuple[str, Slice], Mix], _: Any
+    ) -> list[Reading]:
+        return deserved(readings, kpis, self.master, self.judge.false_discovery_rate, mixed)
+
+    def _same(self, asked: Any, answer: Any, beside: Any, judged_: Callable[[Any], Any]) -> Any:
+        """Give what was made of an answer in the judgement before, if it is the same one and all beside it is the same too."""
+        last = self.judge.last.get(asked)
+        if last is None or last[0] is not answer or last[1] != beside:
+            last = self.judge.last[asked] = (answer, beside, judged_(answer))
+        return last[2]
+
+    def _behind(self, asked: Scan | Sequence[Kpi], present: Present) -> Any:
+        """Give all that readings depend on beside the figures: the window, the contracts in force, the health of the feeds."""
+        kpis = asked.kpis if isinstance(asked, Scan) else asked
+        states = [present[kpi.fact, by][kpi.key] for kpi in kpis for by in groupings(kpi)]
+        return window(self.moment, kpis[0].window_days, self.zone), self.contracts, states
 
     def _ahead(self, asks: Sequence[Callable[[], pd.DataFrame]]) -> Iterator[pd.DataFrame]:
         """Give the answers in turn, while the next ones are being worked out."""
@@ -280,7 +325,7 @@ class _Judgement:
         return limits_for(kpi, slice_, self.master)[0]
 
     def _named(
-        self, kpis: Sequence[Kpi], answer: pd.DataFrame, present: Present, before: Sequence[Reading]
+        self, kpis: Sequence[Kpi], present: Present, before: Sequence[Reading], answer: pd.DataFrame
     ) -> list[Reading]:
         """Judge named measures that are asked together."""
         readings: list[Reading] = []
@@ -288,18 +333,29 @@ class _Judgement:
             states = present[kpi.fact, by][kpi.key]
             found = figures_of(kpi, "", rows, slices(rows, by))
             figures = [found.get(s) or no_figures(kpi, s) for s in dict.fromkeys([*states, *found])]
-            readings += self._judged(kpi, figures, states, window(self.moment, kpi.window_days, self.zone))
+            readings += self._judged(kpi, by, figures, states, window(self.moment, kpi.window_days, self.zone))
         return readings
 
     def _judged(
         self,
         kpi: Kpi,
+        by: tuple[str, ...],
         figures: Sequence[Figures],
         states: Mapping[Slice, State],
         span: tuple[datetime | None, datetime],
     ) -> list[Reading]:
-        limits = [self._limits(kpi, f.slice) for f in figures]
-        return judged(kpi, figures, [states.get(f.slice, FINE) for f in figures], span, limits)
+        key = (kpi, by)
+        last = self.judge.judged.get(key)
+        under = (span, self.contracts, self.master.tables)
+        known = last[1] if last is not None and last[0][:2] == under[:2] and last[0][2] is under[2] else {}
+        health = [states.get(f.slice, FINE) for f in figures]
+        new = [at for at, f in enumerate(figures) if known.get(f.slice, (None,))[:2] != (f, health[at])]
+        limits = [self._limits(kpi, figures[at].slice) for at in new]
+        fresh = judged(kpi, [figures[at] for at in new], [health[at] for at in new], span, limits)
+        found = {figures[at].slice: (figures[at], health[at], reading) for at, reading in zip(new, fresh, strict=True)}
+        now = {f.slice: found[f.slice] if f.slice in found else known[f.slice] for f in figures}
+        self.judge.judged[key] = (under, now)
+        return [each for *_, each in now.values()]
 
     def _answers(
         self, kpis: Sequence[Kpi], answer: pd.DataFrame, before: Sequence[Reading]
@@ -348,6 +404,21 @@ class _Judgement:
             return
         table = self.view.fact(fact)
         rows = self.view.ask(("presence", fact, every, kinds_), lambda _: presence(every, kinds_, table), {})
+        beside = (own, dict(sources), self.silences, frozenset(self.watermarks))
+        look = partial(self._slices, kpis, every, kinds_, sources)
+        present |= self._same(("presence", fact), rows, beside, look)
+
+    def _slices(
+        self,
+        kpis: Sequence[Kpi],
+        every: Sequence[tuple[str, ...]],
+        kinds_: Sequence[tuple[Condition, ...]],
+        sources: Mapping[str, State],
+        rows: pd.DataFrame,
+    ) -> Present:
+        """Give the slices of a fact's KPIs from the answer that lists them."""
+        present: Present = defaultdict(dict)
+        own = kinds(kpis)
         for by, part in zip(every, unstacked(rows, len(every)), strict=True):
             partners = (partner if isinstance(partner, str) else None for partner in part["partner"])
             pairs, named = list(zip(part["source"], partners, strict=True)), slices(part, by)
@@ -362,7 +433,8 @@ class _Judgement:
                     for slice_, pair in itertools.compress(zip(named, pairs, strict=True), held):
                         seen[slice_].append(pair)
                     known[held] = {slice_: self._state(found, sources) for slice_, found in seen.items()}
-                present[fact, by] |= dict.fromkeys(keys, known[held])
+                present[kpis[0].fact, by] |= dict.fromkeys(keys, known[held])
+        return present
 
     def _state(self, pairs: list[tuple[str, str | None]], sources: Mapping[str, State]) -> State:
         """Give a slice's health: the worst of its sources, or of its partners if all of them have fallen silent."""
@@ -381,7 +453,7 @@ class _Judgement:
             return State(Health.DEAD, f"partner {partner} has been silent for more than {LOOK_BACK.days} d")
         return FINE
 
-    def _scan(self, scan: Scan, rows: pd.DataFrame, present: Present) -> list[Reading]:
+    def _scan(self, scan: Scan, present: Present, rows: pd.DataFrame) -> list[Reading]:
         span = window(self.moment, scan.window_days, self.zone)
         found: list[Reading] = []
         for by, part in zip(scan.groupings, unstacked(rows, len(scan.groupings)), strict=True):
@@ -398,7 +470,7 @@ class _Judgement:
                 small = [f for f in small if states.get(f.slice, FINE).health is Health.OK]
                 pooled = self._pool(scan, kpi, by, small)
                 every = figures if pooled is None else [*figures, pooled]
-                found += self._judged(kpi, every, states, span)
+                found += self._judged(kpi, by, every, states, span)
         return found
 
     def _ask(self, scan: Scan, together: Sequence[Slice] = ()) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -69,6 +69,14 @@ class Master:
     told: Mapping[str, pd.DataFrame]
     sources: tuple[str, ...]
     moment: datetime
+
+    def at(self, moment: datetime) -> Master:
+        """Give the same master data at another moment, with all that was worked out and no moment changes."""
+        other = replace(self, moment=moment)
+        for name in ("tables", "partners", "_inherited", "zones", "problems"):
+            if name in vars(self):
+                vars(other)[name] = vars(self)[name]
+        return other
 
     @cached_property
     def now(self) -> pd.Timestamp:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from analytics.derived import linked
+from analytics.derived import DERIVATIONS, linked
 from analytics.facts import FACTS
 
 if TYPE_CHECKING:
@@ -73,6 +73,23 @@ def columns_of(kpi: Kpi) -> set[str]:
     measure = kpi.measure
     named = {measure.column, measure.denominator, measure.condition.column if measure.condition else None, kpi.day}
     return {name for name in named if name and name != "snapshot"} | {condition.column for condition in kpi.where}
+
+
+def lasting(rows: ir.Table, kpi: Kpi, fact: str | None = None) -> ir.Table:
+    """Leave out the columns of a fact (the KPI's own) that time alone changes, but those that the KPI looks at.
+
+    What is worked out without them stays right until something is told.
+    """
+    timed = {column for each in DERIVATIONS[fact or kpi.fact] if each.timed for column in each.columns}
+    timed -= columns_of(kpi)
+    return rows.select(*(column for column in rows.columns if column not in timed))
+
+
+def narrowed(rows: ir.Table, kpi: Kpi, *further: str, **more: Any) -> ir.Table:
+    """Give only the columns of a fact that a KPI looks at, and further ones: to plan over all of them takes as long as to run."""
+    slices = (name for by in kpi.by for name in by)
+    wanted = {"key", "source", ZONE, kpi.day, *columns_of(kpi), *slices, *further}
+    return rows.select(*sorted(wanted & set(rows.columns)), **more)
 
 
 def rows_of(scan: Scan, facts: ir.Table, sources: Sequence[str], sight: Sight, *, windowed: bool = True) -> ir.Table:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC
-from functools import cached_property
-from types import MappingProxyType
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import ibis
 import pyarrow as pa
 
-from analytics.derived import derive, linked
+from analytics.derived import DERIVATIONS, aged, derive, linked
 from analytics.facts import FACTS, MASTER, repeating
 from analytics.fold import IBIS_TYPES, fact_columns
 from analytics.master import TABLES, Master
 from analytics.measure import ZONE
+from data.answers import Answers
 from data.generations import CURRENT, active_generations, current
-from data.tables import among_sql, ddl, fold_expression, has_rows, log_expression, naive, plan_key
+from data.tables import SQL_TYPES, among_sql, ddl, fold_expression, has_rows, log_expression, naive, plan_key, recoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,13 +32,23 @@ if TYPE_CHECKING:
     from analytics.fold import FoldPlan
     from analytics.moments import Moments, Template
     from data.generations import Generation
+    from data.shelf import Shelf
     from data.warehouse import Warehouse
 
 _ANY_BATCH = 4_611_686_018_427_387_903
 """Stands for a batch in compiled expressions, so that they serve every batch; no warehouse ever has so many."""
 KEPT = 1_000_000
 """A fact of up to so many rows is worked out once per judgement, a larger one in every scan: it would fill the memory."""
+_HEARD = """
+heard AS (SELECT source, partner, hour, batch, known FROM pulses SEMI JOIN current USING (source, generation)
+          WHERE batch <= $batch AND hour <= $moment AND known <= $moment),
+newest AS (SELECT source, max(hour) AS newest FROM heard GROUP BY ALL)"""
+"""When whom was heard of, as known at the moment, as tables to select from."""
 _FRAMES = {"string": "str", "float64": "float64", "timestamp(6)": "datetime64[us]", "int64": "Int64", "date": "object"}
+SMALL = 1_000
+"""A table of more rows that is put beside the facts is not compared with the one of the last judgement."""
+OF_THE_MOMENT = ("contracts_in_force",)
+"""Tables of master data that another moment of the same day may see otherwise."""
 FEW = 10_000
 """A column of more texts than this is left as it is."""
 
@@ -53,8 +64,10 @@ class Reader:
         now: datetime,
         batch: int | None,
         timezone: str,
+        shelf: Shelf | None = None,
     ) -> None:
         self.con = con
+        self.shelf = shelf
         self._timezone = timezone
         self._warehouse = warehouse
         self._now = naive(now)
@@ -64,8 +77,17 @@ class Reader:
         self.batch = self.newest_batch if batch is None else min(batch, self.newest_batch)
         self.active = active_generations(con, sources, self.batch)
         self.sources = tuple(sources)
-        self._as_loaded = self._is_as_loaded()
+        self.as_loaded = self._is_as_loaded()
         self._tables: dict[str, ir.Table] = {}
+        self._put: dict[str, Any] = {}
+        """What was put beside the facts; None where it is too much to be compared."""
+        self._found = dict(shelf.tables) if shelf else {}
+        """What lay on the shelf when the view was opened."""
+        self._answers = shelf.answers if shelf else Answers()
+
+    def stand_alone(self) -> None:
+        """Let what is asked from now on leave no trace on the shelf; what was found there stays as it was."""
+        self.shelf = None
 
     def close(self) -> None:
         """End the view; what was laid in it is gone."""
@@ -93,49 +115,66 @@ class Reader:
             if joined:
                 self._tables[key] = self._joined(key, name, joined)
             else:
-                plan = self._warehouse.plan(self.con, name, [g for g in self.active if g.fact == name])
-                table = ibis.table(fact_columns(plan), name=self._stored(plan) if self._as_loaded else self._fold(plan))
-                build = lambda m: self._zoned(derive(name, table, _Sight(self, m)), _Sight(self, m), name)  # noqa: E731  # used once, just below
-                # planning a scan over all the derived columns takes longer than most scans do
-                what = "TABLE" if self._size(name) <= KEPT else "VIEW"
-                coded = self._coded(name, table.get_name()) if what == "TABLE" else {}
-                self._tables[key] = self._lay(key, (key, table.get_name()), build, what, coded)
+                base = self.base(name)
+                self._tables[key] = self._lay(key, key, lambda m: aged(name, base, _Sight(self, m)), "VIEW")
         return self._tables[key]
 
-    def _coded(self, name: str, stored: str) -> dict[str, str]:
+    def base(self, name: str) -> ir.Table:
+        """Give the fact with the derived columns that time does not change and no other row."""
+        key = f"base_{name}"
+        if key not in self._tables:
+            self._tables[key] = self._shelved(key, name, lambda: self._based(key, name))
+        return self._tables[key]
+
+    def _based(self, key: str, name: str) -> ir.Table:
+        plan = self._warehouse.plan(self.con, name, [g for g in self.active if g.fact == name])
+        stored = self._stored(plan) if self.as_loaded else self._fold(plan)
+        template = self.deriving(name, stored)
+        # planning a scan over all the derived columns takes longer than most scans do
+        if self._size(name) > KEPT:
+            return self._laid(key, template.schema, self.filled(template), "VIEW")
+        return self._lasting(key, template.schema, recoded(self.filled(template), self.coded(name, stored)))
+
+    def deriving(self, name: str, stored: str) -> Template:
+        """Give the expression of the derived columns over the rows of a table like the stored fact."""
+        plan = self._warehouse.plan(self.con, name, [g for g in self.active if g.fact == name])
+        rows = ibis.table(fact_columns(plan), name=stored)
+        key = (f"base_{name}", stored)
+        return self._template(key, lambda m: self._zoned(derive(name, rows, _Sight(self, m)), _Sight(self, m), name))
+
+    def coded(self, name: str, stored: str) -> dict[str, str]:
         """Make a type of each of a fact's columns of few texts: grouped and joined as numbers, they take half the time."""
         columns = repeating(name)
         counts = self.con.execute(
             f"SELECT {', '.join(f'count(DISTINCT {column})' for column in columns)} FROM {stored}"
         ).fetchone()
-        found = {}
+        keeper, found = self._keeper, {}
         for column, count in zip(columns, counts or (), strict=True):
             if 0 < count <= FEW:
-                found[column] = f"{name}_{column}"
+                found[column] = keeper.type_of(name, column) if keeper else f"{name}_{column}"
                 texts = f"SELECT DISTINCT {column} FROM {stored} WHERE {column} IS NOT NULL ORDER BY 1"
-                self.con.execute(f"CREATE TEMP TYPE {found[column]} AS ENUM ({texts})")
+                self.con.execute(f"CREATE {'' if keeper else 'TEMP '}TYPE {found[column]} AS ENUM ({texts})")
+        if keeper:
+            keeper.coded[name] = found
         return found
+
+    def forget(self) -> None:
+        """Take away what was laid, for whoever changed what it shows."""
+        for name, what in self.con.execute(
+            "SELECT table_name, table_type FROM information_schema.tables WHERE table_catalog = 'temp'"
+        ).fetchall():
+            if name in self._tables:
+                self.con.execute(f"DROP {'VIEW' if what == 'VIEW' else 'TABLE'} temp.main.{name}")
+        self._tables.clear()
 
     def _size(self, table: str) -> int:
         row = self.con.execute(f"SELECT count(*) FROM {table}").fetchone()
         return row[0] if row else 0
 
     def _joined(self, key: str, name: str, joined: Sequence[Derivation]) -> ir.Table:
-        """Join a fact's linked columns to it, each group worked out once from the fact and the groups it builds on."""
+        """Join a fact's linked columns to it, each group worked out once."""
         base = self.fact(name)
-        parts = []
-        for each in joined:
-            own = f"linked_{name}_{each.name}"
-            if own not in self._tables:
-                before = frozenset(c for other in joined if other.name in each.after for c in other.columns)
-                rows = self.fact(name, before)
-
-                def build(m: Moments, each: Derivation = each, rows: ir.Table = rows) -> ir.Table:
-                    return each.build(rows, _Sight(self, m)).select("key", *each.columns)
-
-                self._tables[own] = self._lay(own, own, build, "TABLE")
-            parts.append((self._tables[own], each))
-
+        parts = [(self.linked(name, each), each) for each in joined]
         columns = "".join(f', p{i}."{column}"' for i, (_, each) in enumerate(parts) for column in each.columns)
         tables = "".join(f" LEFT JOIN {part.get_name()} p{i} ON p{i}.key = b.key" for i, (part, _) in enumerate(parts))
         self.con.execute(f"CREATE TEMP VIEW {key} AS SELECT b.*{columns} FROM {base.get_name()} b{tables}")
@@ -144,29 +183,72 @@ class Reader:
             schema |= {column: part.schema()[column] for column in each.columns}
         return ibis.table(schema, name=key)
 
-    def _lay(
-        self,
-        name: str,
-        key: Any,
-        build: Callable[[Moments], ir.Table],
-        what: str,
-        coded: Mapping[str, str] = MappingProxyType({}),
-    ) -> ir.Table:
-        """Lay an expression as a table or a view; the columns that are `coded` hold their texts as a type of their own."""
+    def linked(self, name: str, each: Derivation) -> ir.Table:
+        """Give the linked columns of one derivation of a fact, with the key of the row that each belongs to."""
+        key = f"linked_{name}_{each.name}"
+        if key not in self._tables:
+            lay = partial(self._linked, key, each)
+            self._tables[key] = lay() if each.timed else self._shelved(key, name, lay, each.name)
+        return self._tables[key]
+
+    def _linked(self, key: str, each: Derivation) -> ir.Table:
+        template = self.linking(each)
+        lay = self._laid if each.timed else self._lasting
+        return lay(key, template.schema, self.filled(template))
+
+    def linking(self, each: Derivation, near: str = "") -> Template:
+        """Give the expression of a linked derivation, over the fact or over some rows of it, in a table like its base."""
+        # what lasts cannot see columns that do not
+        rows = self.fact(each.fact) if each.timed else self.base(each.fact)
+        rows = ibis.table(rows.schema(), name=near) if near else rows
+
+        def build(m: Moments) -> ir.Table:
+            return each.build(rows, _Sight(self, m, near, not each.timed)).select("key", *each.columns)
+
+        return self._template((f"linked_{each.fact}_{each.name}", near), build)
+
+    def lay_aside(self, name: str, build: Callable[[], ir.Table]) -> None:
+        """Lay an expression as a table for this view's own work."""
+        self._lay(name, ("aside", name), lambda _: build(), "TABLE")
+
+    def _lay(self, name: str, key: Any, build: Callable[[Moments], ir.Table], what: str) -> ir.Table:
+        """Lay an expression as a table or a view."""
         template = self._template(key, build)
-        sql = self._filled(template)
-        if coded:
-            codes = ", ".join(f"{column}::{type_} AS {column}" for column, type_ in coded.items())
-            sql = f"SELECT * REPLACE ({codes}) FROM ({sql})"
+        return self._laid(name, template.schema, self.filled(template), what)
+
+    def _laid(self, name: str, schema: Any, sql: str, what: str = "TABLE") -> ir.Table:
         self.con.execute(f"CREATE TEMP {what} {name} AS {sql}")
-        return ibis.table(template.schema, name=name)
+        return ibis.table(schema, name=name)
+
+    @property
+    def _keeper(self) -> Shelf | None:
+        """Give the shelf that this reader fills: it lays there, for others, what lasts."""
+        return self.shelf if self.shelf is not None and self.shelf.filling is self else None
+
+    def _shelved(self, key: str, fact: str, lay: Callable[[], ir.Table], derivation: str | None = None) -> ir.Table:
+        """Give what an earlier judgement laid and nothing has changed since; if there is no such thing, lay it."""
+        if self.shelf is None:
+            return lay()
+        self.shelf.wanted[key] = (fact, derivation)
+        schema = (self.shelf.tables if self._keeper else self._found).get(key)
+        return lay() if schema is None else self._laid(key, schema, f"SELECT * FROM {self.shelf.place(key)}", "VIEW")
+
+    def _lasting(self, key: str, schema: Any, sql: str) -> ir.Table:
+        """Lay a table that stays the same while no batch comes; on the shelf, if there is one to fill."""
+        keeper = self._keeper
+        if keeper is None:
+            return self._laid(key, schema, sql)
+        place = keeper.place(key)
+        self.con.execute(f"CREATE TABLE {place} AS {sql}")
+        keeper.tables[key] = schema
+        return self._laid(key, schema, f"SELECT * FROM {place}", "VIEW")
 
     def _template(self, key: Any, build: Callable[[Moments], ir.Table]) -> Template:
         """Give a compiled expression, with everything in place that it looks at.
 
         The shape of the network belongs to every key, so that `key` need only say what is asked.
         """
-        template = self._warehouse.template((key, self._shape), build)
+        template = self._warehouse.template((key, self.shape), build)
         for what, name, columns in template.uses:
             if what == "fact":
                 self.fact(name, frozenset(columns))
@@ -188,7 +270,7 @@ class Reader:
         return self._tables[key]
 
     @cached_property
-    def _shape(self) -> tuple[Any, ...]:
+    def shape(self) -> tuple[Any, ...]:
         """Give what the columns of facts depend on beside the code: an expression may look at any fact."""
         extras = self.con.execute("SELECT fact, name, type FROM extras ORDER BY fact, name").fetchall()
         return (self._has_zones, *extras)
@@ -217,12 +299,26 @@ class Reader:
     @cached_property
     def master(self) -> Master:
         """Give the master data of the active sources."""
+        known = self.shelf.master if self.shelf else None
+        if known is not None and known[0] == self.mastered:
+            return known[1].at(self._now.replace(tzinfo=UTC))
         told = {}
         for name in MASTER:
             mine = [g for g in self.active if g.fact == name]
             if mine:
                 told[name] = self._told(name, mine)
         return Master(told, self.sources, self._now.replace(tzinfo=UTC))
+
+    @cached_property
+    def mastered(self) -> Any:
+        """Give what the master data depends on: what its sources told last."""
+        mine = tuple((g.source, g.number) for g in self.active if g.fact in MASTER)
+        row = self.con.execute(
+            f"WITH {CURRENT} SELECT max(batch) FROM batches SEMI JOIN current USING (source, generation) "
+            "WHERE stored > 0 AND batch <= $until",
+            {"sources": [s for s, _ in mine], "numbers": [n for _, n in mine], "until": self.batch},
+        ).fetchone()
+        return mine, row and row[0], self.sources
 
     def _told(self, name: str, mine: Sequence[Generation]) -> pd.DataFrame:
         """Give what each source said last of every key: all rows of the newest batch that names it."""
@@ -238,21 +334,28 @@ class Reader:
         """Give master data, or a table worked out from it (see `analytics.master.TABLES`)."""
         key = f"master_{name}"
         if key not in self._tables:
-            columns = TABLES.get(name) or {f.name: IBIS_TYPES[f.type] for f in FACTS[name].fields}
-            frame = (
-                self._warehouse.calendar(self.master, self._timezone) if name == "calendar" else self.master.frame(name)
-            )
-            self.con.execute(f"CREATE TEMP TABLE {key} ({ddl(columns)})")
-            if not frame.empty:
-                arrow = pa.Table.from_pandas(
-                    frame[list(columns)].astype({name: _FRAMES[type_] for name, type_ in columns.items()}),
-                    preserve_index=False,
-                )
-                self.con.register("laid", arrow)
-                self.con.execute(f"INSERT INTO {key} SELECT * FROM laid")
-                self.con.unregister("laid")
-            self._tables[key] = ibis.table(columns, name=key)
+            lay = partial(self._framed, key, name)
+            self._tables[key] = lay() if name in OF_THE_MOMENT else self._shelved(key, name, lay)
         return self._tables[key]
+
+    def _framed(self, key: str, name: str) -> ir.Table:
+        lay = self._laid if name in OF_THE_MOMENT else self._lasting
+        columns = TABLES.get(name) or {f.name: IBIS_TYPES[f.type] for f in FACTS[name].fields}
+        calendar = name == "calendar"
+        frame = self._warehouse.calendar(self.master, self._timezone) if calendar else self.master.frame(name)
+        nothing = ", ".join(f'NULL::{SQL_TYPES[type_]} AS "{column}"' for column, type_ in columns.items())
+        empty = f"SELECT {nothing} WHERE false"
+        if frame.empty:
+            return lay(key, ibis.schema(columns), empty)
+        arrow = pa.Table.from_pandas(
+            frame[list(columns)].astype({name: _FRAMES[type_] for name, type_ in columns.items()}),
+            preserve_index=False,
+        )
+        self.con.register("laid", arrow)
+        # what the engine makes of the frame's types is not always what the columns are
+        laid = lay(key, ibis.schema(columns), f"{empty} UNION ALL SELECT * FROM laid")
+        self.con.unregister("laid")
+        return laid
 
     def _stored(self, plan: FoldPlan) -> str:
         """Name the stored fact, or a view in which what later batches told of is folded as it was before them."""
@@ -283,10 +386,10 @@ class Reader:
             template = self._warehouse.template(
                 key, lambda m: fold_expression(plan, mine, m["now"], _ANY_BATCH, touched)
             )
-            self.con.execute(f"INSERT INTO {name} ({names}) SELECT {names} FROM ({self._filled(template)})")
+            self.con.execute(f"INSERT INTO {name} ({names}) SELECT {names} FROM ({self.filled(template)})")
         return name
 
-    def _filled(self, template: Template) -> str:
+    def filled(self, template: Template) -> str:
         """Fill an expression over a log with the moment and the batch."""
         return template.fill({"now": self._now}).replace(str(_ANY_BATCH), str(self.batch))
 
@@ -299,7 +402,43 @@ class Reader:
     ) -> pd.DataFrame:
         """Run an expression over placeholder times and texts; it is built and compiled once per `key`."""
         template = self._template(key, lambda m: build(_Sight(self, m)))
-        return self.con.execute(_in_texts(template, template.fill(times, texts))).df()
+        sql = _in_texts(template, template.fill(times, texts))
+        facts = None if self.shelf is None else self._looked_at(template, sql)
+        if facts is None:
+            return self.con.execute(sql).df()
+        return self._answers.of((sql, *self._put_there(sql)), facts, lambda: self.con.execute(sql).df())
+
+    def _looked_at(self, template: Template, sql: str) -> set[str] | None:
+        """Name the facts that an expression looks at; None where it looks at what time changes, or at what is not known."""
+        if "now" in dict(template.places):
+            return None
+        named = set(re.findall(r'"(\w+)"', sql))
+        found: set[str] = set()
+        for name in named & (self._tables.keys() | self._put.keys()):
+            if name in self._put:
+                if self._put[name] is None:
+                    return None
+                continue
+            what, _, fact = name.partition("_")
+            if name.removeprefix("master_") in OF_THE_MOMENT:
+                return None
+            if what == "master":
+                continue
+            fact = next(each for each in sorted(FACTS, key=len, reverse=True) if fact.startswith(each))
+            found.add(fact)
+            for each in DERIVATIONS[fact]:
+                if each.timed and named & set(each.columns):
+                    return None
+                if each.linked and named & set(each.columns):
+                    assert self.shelf is not None  # noqa: S101  # the caller looked
+                    needs = self.shelf.needs.get(f"linked_{fact}_{each.name}")
+                    if needs is None:
+                        return None
+                    found |= needs
+        return found
+
+    def _put_there(self, sql: str) -> list[Any]:
+        return [told for name, told in self._put.items() if told is not None and f'"{name}"' in sql]
 
     def keep(
         self,
@@ -322,12 +461,13 @@ class Reader:
 
     def put(self, name: str, frame: pd.DataFrame, schema: Mapping[str, str]) -> ir.Table:
         """Lay a small table beside the facts, under a name, for expressions to join."""
+        self._put[name] = tuple(frame.itertuples(index=False, name=None)) if len(frame) <= SMALL else None
         self.con.register(name, pa.Table.from_pandas(frame, preserve_index=False))
         return ibis.table(dict(schema), name=name)
 
     def watermarks(self) -> dict[str, datetime]:
         """Give each source's newest event not after the moment, as aware UTC times."""
-        if self._as_loaded:
+        if self.as_loaded:
             sql = "SELECT source, generation, max(newest_at) FROM batches WHERE batch <= ? GROUP BY ALL"
             rows = self.con.execute(sql, [self.batch]).fetchall()
         else:
@@ -356,22 +496,37 @@ class Reader:
                 best[source, number] = max(at, best.get((source, number), at))
         return [(source, number, at) for (source, number), at in best.items()]
 
-    def pulses(self, look_back: timedelta) -> pd.DataFrame:
-        """Give the hours in which each partner of each source had events, over the time before the source's newest one.
+    def heard(self) -> pd.DataFrame:
+        """Give when each partner of each source was heard last, and how much is known of when it was.
+
+        Columns: source, partner, last (hour, UTC without a zone), newest (the source's own), told (a digest of all hours).
+        """
+        return self.con.execute(
+            f"WITH {CURRENT}, {_HEARD} SELECT source, partner, max(hour) AS last, any_value(newest) AS newest, "
+            "bit_xor(hash(hour, batch, known)) AS told FROM heard JOIN newest USING (source) "
+            "WHERE partner IS NOT NULL GROUP BY source, partner",
+            self._listening(),
+        ).df()
+
+    def pulses(self, look_back: timedelta, of: Sequence[tuple[str, str]]) -> pd.DataFrame:
+        """Give the hours in which some partners of sources had events, over the time before the source's newest one.
 
         Columns: source, partner, hour (UTC without a zone).
         """
         heard = self.con.execute(
-            f"WITH {CURRENT}, heard AS (SELECT source, partner, hour FROM pulses SEMI JOIN current USING (source, generation) "
-            "WHERE batch <= $batch AND hour <= $moment AND known <= $moment) "
-            "SELECT DISTINCT source, partner, hour FROM heard "
-            "JOIN (SELECT source, max(hour) AS newest FROM heard GROUP BY ALL) USING (source) "
-            "WHERE hour >= newest - $look_back AND partner IS NOT NULL",
-            current(self.active) | {"batch": self.batch, "moment": self._now, "look_back": look_back},
+            f"WITH {CURRENT}, {_HEARD}, wanted AS (SELECT unnest($of_sources::VARCHAR[]) AS source, "
+            "unnest($of_partners::VARCHAR[]) AS partner) "
+            "SELECT DISTINCT source, partner, hour FROM heard JOIN newest USING (source) "
+            "SEMI JOIN wanted USING (source, partner) WHERE hour >= newest - $look_back",
+            self._listening()
+            | {"look_back": look_back, "of_sources": [s for s, _ in of], "of_partners": [p for _, p in of]},
         )
         # a million names of a few hundred partners: as categories they need not be made into texts one by one
         frame: pd.DataFrame = heard.to_arrow_table().to_pandas(strings_to_categorical=True)
         return frame
+
+    def _listening(self) -> dict[str, Any]:
+        return current(self.active) | {"batch": self.batch, "moment": self._now}
 
 
 @dataclass(frozen=True)
@@ -380,10 +535,14 @@ class _Sight:
 
     reader: Reader
     moments: Moments
+    near: str = ""
+    """A table of rows that are looked at alone, with what was told of them; "": all are."""
+    lasting: bool = False
+    """Whether only columns that time does not change are seen."""
 
     def fact(self, name: str, columns: frozenset[str] = frozenset()) -> ir.Table:
         self.moments.uses.append(("fact", name, tuple(sorted(columns))))
-        return self.reader.fact(name, columns)
+        return self.reader.base(name) if self.lasting and not columns else self.reader.fact(name, columns)
 
     def table(self, name: str) -> ir.Table:
         self.moments.uses.append(("table", name, ()))
@@ -391,7 +550,8 @@ class _Sight:
 
     def log(self, name: str) -> ir.Table:
         self.moments.uses.append(("log", name, ()))
-        return self.reader.log(name)
+        log = self.reader.log(name)
+        return log.semi_join(ibis.table({"key": "string"}, name=self.near), "key") if self.near else log
 
 
 def _in_texts(template: Template, sql: str) -> str:

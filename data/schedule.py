@@ -17,6 +17,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from analytics.board import as_json, past
 from data.session import same_picture
 from data.settings import interval_seconds
+from data.shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +79,7 @@ class Engine:
     def __post_init__(self) -> None:
         self._loader = self.session.loader()
         self._judge = lasting(self.session.judge())
+        self._shelf = Shelf(self.session.warehouse)
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._document = self._last_document()
@@ -194,7 +196,9 @@ class Engine:
 
     def _judge_once(self) -> None:
         moment, knows_enough = self.session.clock(), self._knows_enough
-        with self.session.warehouse.reader(self.session.names, moment, timezone=self.session.settings.timezone) as view:
+        session = self.session
+        timezone = session.settings.timezone
+        with session.warehouse.reader(session.names, moment, timezone=timezone, shelf=self._shelf) as view:
             board = self._judge.board(view, moment, 0, past(self._document), dict(self.errors), persistent=True)
         document = as_json(board)
         changed = self._document.get("version") is None or not same_picture(document, self._document)

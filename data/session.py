@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from analytics.board import Board
     from data.settings import Settings, Source
+    from data.shelf import Shelf
 
 
 class Rehearsed(Protocol):
@@ -85,11 +86,17 @@ class Session:
             self.settings.kpis, feeds, self.settings.network, self.settings.timezone, false_discovery_rate=rate
         )
 
-    def look(self, judge: Judge, as_of: datetime | None = None, errors: dict[str, str] | None = None) -> Board:
+    def look(
+        self,
+        judge: Judge,
+        as_of: datetime | None = None,
+        errors: dict[str, str] | None = None,
+        shelf: Shelf | None = None,
+    ) -> Board:
         """Judge now, or as of a past moment; the Board is not stored and has version 0."""
         newest = self.store.newest() if as_of is None else None
         moment = self.clock() if as_of is None else as_of
-        with self.warehouse.reader(self.names, moment, timezone=self.settings.timezone) as view:
+        with self.warehouse.reader(self.names, moment, timezone=self.settings.timezone, shelf=shelf) as view:
             return judge.board(view, moment, 0, past(newest.document) if newest else None, errors)
 
     def keep(self, board: Board, *, live: bool) -> Stored:

@@ -11,7 +11,7 @@ from analytics.fold import IDENTITY, event_columns, fact_columns, fold, statemen
 from analytics.measure import SEPARATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import duckdb
@@ -40,6 +40,12 @@ def among_sql(by: Sequence[str], count: int) -> str:
     """Write the test whether a row lies in one of `count` slices, each bound as `measure.slice_text` writes it."""
     text = f" || '{SEPARATOR}' || ".join(f'"{column}"::VARCHAR' for column in by)
     return f"{text} IN ({', '.join('?' * count) or 'NULL'})"
+
+
+def recoded(sql: str, types: Mapping[str, str]) -> str:
+    """Let a query give some of its columns of texts as types of their own."""
+    codes = ", ".join(f"{column}::{type_} AS {column}" for column, type_ in types.items())
+    return f"SELECT * REPLACE ({codes}) FROM ({sql})" if codes else sql
 
 
 def has_rows(con: duckdb.DuckDBPyConnection, table: str) -> bool:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from analytics.master import Master
     from analytics.moments import Moments
     from data.settings import Source
+    from data.shelf import Shelf
 
 SCHEMA_VERSION = "2"
 _COMPILED: dict[str, str] = {}
@@ -134,28 +135,39 @@ class Warehouse:
 
     @contextmanager
     def reader(
-        self, sources: Sequence[str], now: datetime, batch: int | None = None, timezone: str = "UTC"
+        self,
+        sources: Sequence[str],
+        now: datetime,
+        batch: int | None = None,
+        timezone: str = "UTC",
+        shelf: Shelf | None = None,
     ) -> Iterator[Reader]:
         """Give a consistent view of the facts of these sources, as known at the moment `now` (aware) and up to `batch`.
 
-        `timezone` is the network's.
+        `timezone` is the network's. With a shelf, what lasts is taken from it, and all that is loaded is seen.
         """
-        view = self.open_reader(sources, now, batch, timezone)
+        view = shelf.open_reader(sources, now, timezone) if shelf else self.open_reader(sources, now, batch, timezone)
         try:
             yield view
         except BaseException:
             view.close()
             raise
+        view.stand_alone()
         if self.retiring is None or not self.retiring(view):
             view.close()
 
     def open_reader(
-        self, sources: Sequence[str], now: datetime, batch: int | None = None, timezone: str = "UTC"
+        self,
+        sources: Sequence[str],
+        now: datetime,
+        batch: int | None = None,
+        timezone: str = "UTC",
+        shelf: Shelf | None = None,
     ) -> Reader:
         """Give a view as `reader` does, to be closed by whoever asked for it."""
         con = self._connection.cursor()
         con.execute("BEGIN")
-        return Reader(self, con, sources, now, batch, timezone)
+        return Reader(self, con, sources, now, batch, timezone, shelf)
 
     def plan(self, con: duckdb.DuckDBPyConnection, fact: str, active: Sequence[Generation]) -> FoldPlan:
         """Describe how the fact is folded from the given generations."""

@@ -23,11 +23,13 @@ from analytics.derived.derivation import hours as hours_between
 from analytics.facts import FACTS, told_columns
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import ibis.expr.types as ir
 
     from analytics.facts import Type
 
-__all__ = ["DERIVATIONS", "DERIVED", "Derivation", "Sight", "column_types", "derive", "linked", "needs"]
+__all__ = ["DERIVATIONS", "DERIVED", "Derivation", "Sight", "aged", "column_types", "derive", "linked", "needs"]
 
 _ALL = (
     *repair_orders.DERIVATIONS,
@@ -61,27 +63,31 @@ def column_types(name: str) -> dict[str, Type]:
 
 
 def derive(name: str, table: ir.Table, sight: Sight) -> ir.Table:
-    """Add the derived columns that a row of a fact has by itself, as they stand at the moment judged.
+    """Add the derived columns that a row of a fact has by itself, whatever the moment.
 
-    Booleans are null where they are unknown. What needs other rows is left to `linked`.
+    Booleans are null where they are unknown. What needs other rows is left to `linked`, what time changes to `aged`.
     """
     fact = FACTS[name]
     if len(fact.key) == 1 and not fact.snapshot:
         elapsed = hours_between(table.first_event_at, table.last_event_at)
         table = table.mutate(**{fact.key[0]: table.key}, elapsed_hours=elapsed)
-    for each in DERIVATIONS[name]:
-        if not each.linked:
-            table = each.build(table, sight)
+    return _built(table, [each for each in DERIVATIONS[name] if not each.linked and not each.timed], sight)
+
+
+def aged(name: str, table: ir.Table, sight: Sight) -> ir.Table:
+    """Add to what `derive` gives the columns that a row has by itself at the moment judged."""
+    return _built(table, [each for each in DERIVATIONS[name] if not each.linked and each.timed], sight)
+
+
+def _built(table: ir.Table, derivations: Sequence[Derivation], sight: Sight) -> ir.Table:
+    for each in derivations:
+        table = each.build(table, sight)
     return table
 
 
 def linked(name: str, columns: frozenset[str]) -> tuple[Derivation, ...]:
     """Give the derivations of a fact that must be joined to it for these columns to be there, in order."""
-    wanted: set[str] = set()
-    for each in reversed(DERIVATIONS[name]):
-        if each.linked and (each.name in wanted or columns & set(each.columns)):
-            wanted |= {each.name, *each.after}
-    return tuple(each for each in DERIVATIONS[name] if each.name in wanted)
+    return tuple(each for each in DERIVATIONS[name] if each.linked and columns & set(each.columns))
 
 
 def needs(fact: str, column: str) -> tuple[str, ...]:

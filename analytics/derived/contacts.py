@@ -18,13 +18,8 @@ ANSWER_SECONDS = 20
 REPEAT_DAYS = 7
 SALE_DAYS = 14
 
-_COLUMNS: dict[str, Type] = {
-    "waited_seconds": "number",
-    "answered_20s": "bool",
-    "gave_up": "bool",
-    "case_age_hours": "number",
-    "sold_14d": "bool",
-}
+_HEARD: dict[str, Type] = {"waited_seconds": "number", "gave_up": "bool", "sold_14d": "bool"}
+_AGES: dict[str, Type] = {"answered_20s": "bool", "case_age_hours": "number"}
 _ENDED = "answered|abandoned"
 _NEEDS = {
     "waited_seconds": (_ENDED, "wait_seconds|offered"),
@@ -35,28 +30,42 @@ _NEEDS = {
 }
 
 
-def _build(t: Any, sight: Sight) -> Any:
-    now = sight.moments["now"]
-    answered, given_up = t.answered_at.notnull(), t.abandoned_at.notnull() & t.answered_at.isnull()
+def _build(t: Any, sight: Sight) -> Any:  # noqa: ARG001  # one signature
+    given_up = _given_up(t)
     waited = t.wait_seconds.coalesce(hours(t.offered_at, t.answered_at.coalesce(t.abandoned_at)) * 3600.0)
-    short = given_up & (waited <= SHORT_SECONDS).fill_null(False)
-    rings = t.offered_at + ibis.interval(seconds=ANSWER_SECONDS)
-    waits = t.offered_at.notnull() & t.resolved_at.isnull() & ~t.public.fill_null(False)
-    waits &= ~(given_up & t.replied_at.isnull())
+    t = t.mutate(waited_seconds=ibis.ifelse(t.answered_at.notnull() | given_up, waited, ibis.null("float64")))
     return t.mutate(
-        waited_seconds=ibis.ifelse(answered | given_up, waited, ibis.null("float64")),
-        answered_20s=either(
-            (t.offered_at.isnull() | short, ibis.null("boolean")),
-            (answered, waited <= ANSWER_SECONDS),
-            (given_up | (now > rings), ibis.literal(False)),
-        ),
-        gave_up=ibis.ifelse(t.offered_at.isnull() | short, ibis.null("boolean"), given_up),
-        case_age_hours=ibis.ifelse(waits, hours(t.offered_at, now), ibis.null("float64")),
+        gave_up=ibis.ifelse(t.offered_at.isnull() | _short(t), ibis.null("boolean"), given_up),
         sold_14d=ibis.ifelse(
             t.resolved_at.notnull(),
             (t.sold_at <= t.resolved_at + ibis.interval(days=SALE_DAYS)).fill_null(False),
             ibis.null("boolean"),
         ),
+    )
+
+
+def _given_up(t: Any) -> Any:
+    return t.abandoned_at.notnull() & t.answered_at.isnull()
+
+
+def _short(t: Any) -> Any:
+    return _given_up(t) & (t.waited_seconds <= SHORT_SECONDS).fill_null(False)
+
+
+def _ages(t: Any, sight: Sight) -> Any:
+    """Add whether a contact has been answered in time so far, and how long its case has been open."""
+    now = sight.moments["now"]
+    given_up = _given_up(t)
+    rings = t.offered_at + ibis.interval(seconds=ANSWER_SECONDS)
+    waits = t.offered_at.notnull() & t.resolved_at.isnull() & ~t.public.fill_null(False)
+    waits &= ~(given_up & t.replied_at.isnull())
+    return t.mutate(
+        answered_20s=either(
+            (t.offered_at.isnull() | _short(t), ibis.null("boolean")),
+            (t.answered_at.notnull(), t.waited_seconds <= ANSWER_SECONDS),
+            (given_up | (now > rings), ibis.literal(False)),
+        ),
+        case_age_hours=ibis.ifelse(waits, hours(t.offered_at, now), ibis.null("float64")),
     )
 
 
@@ -81,6 +90,15 @@ def _repeats(rows: Any, sight: Sight) -> Any:  # noqa: ARG001  # one signature
 
 
 DERIVATIONS = (
-    Derivation("contacts", "contacts", _COLUMNS, _build, _NEEDS),
-    Derivation("repeats", "contacts", _REPEATS, _repeats, _REPEAT_NEEDS, linked=True),
+    Derivation("heard", "contacts", _HEARD, _build, _NEEDS),
+    Derivation("hearing", "contacts", _AGES, _ages, _NEEDS, timed=True),
+    Derivation(
+        "repeats",
+        "contacts",
+        _REPEATS,
+        _repeats,
+        _REPEAT_NEEDS,
+        linked=True,
+        near=lambda rows: [rows.customer + "/" + rows.topic],
+    ),
 )

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import ibis
+import ibis.expr.datatypes as dt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import ibis.expr.types as ir
 
@@ -44,9 +45,12 @@ class Derivation:
     `build` takes rows of the fact with all columns of the derivations before it and gives them back with exactly `columns`
     added, one row per `key` as before. `linked` says that it looks at other rows or tables: it is then worked out only for
     KPIs that ask for one of its columns, once per judgement, and gives `key` and `columns` alone; of the rows that it leaves
-    out they are unknown. `after` names linked derivations whose columns it uses.
+    out they are unknown.
     `needs` names per column the fields, kinds (`received`) or master data (`sites.opening`) without which it is unknown,
-    alternatives joined by `|`; a column without an entry needs nothing.
+    alternatives joined by `|`; a column without an entry needs nothing. `timed` says that the columns depend on the moment
+    judged, beyond what has happened and been told by then: of others it is known that time alone changes nothing.
+    `near` gives, of rows of the fact, texts: rows that share one are all that each other's columns depend on, beside master
+    data and their own log. No texts: a row depends on itself alone. None: it may depend on any row, or on other facts.
     """
 
     name: str
@@ -55,7 +59,13 @@ class Derivation:
     build: Callable[[Any, Sight], Any]
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     linked: bool = False
-    after: tuple[str, ...] = ()
+    timed: bool = False
+    near: Callable[[Any], Sequence[Any]] | None = None
+
+
+@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
+def epoch_us(at: dt.timestamp) -> dt.int64:
+    """Give the microseconds since 1970 of a time."""
 
 
 def hours(start: Any, end: Any) -> Any:

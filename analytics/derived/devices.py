@@ -50,4 +50,14 @@ def _build(rows: Any, sight: Sight) -> Any:  # noqa: ARG001  # one signature
     return rows.select("key", **bounced, first_time_fix=fixed)
 
 
-DERIVATIONS = (Derivation("devices", "repair_orders", _COLUMNS, _build, _NEEDS, linked=True),)
+DERIVATIONS = (
+    Derivation(
+        "devices",
+        "repair_orders",
+        _COLUMNS,
+        _build,
+        _NEEDS,
+        linked=True,
+        near=lambda rows: [rows.device_id, rows.replacement_device_id],
+    ),
+)

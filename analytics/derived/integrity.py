@@ -158,6 +158,7 @@ DERIVATIONS = (
         _overlaps,
         dict.fromkeys(_OVERLAPS, ("device_id", "created|received", _WHEN_ENDED)),
         linked=True,
+        near=lambda rows: [rows.device_id],
     ),
     Derivation(
         "fast",
@@ -166,6 +167,7 @@ DERIVATIONS = (
         _fast,
         dict.fromkeys(_FAST, ("product", "fault", "received", "closed")),
         linked=True,
+        timed=True,
     ),
     Derivation(
         "outside",
@@ -174,6 +176,15 @@ DERIVATIONS = (
         _outside,
         dict.fromkeys(_HOURS, ("closed", "site|sites.partner", "sites.opening")),
         linked=True,
+        near=lambda _: [],
     ),
-    Derivation("imei", "repair_orders", _IMEI, _imei, dict.fromkeys(_IMEI, ("device_id",)), linked=True),
+    Derivation(
+        "imei",
+        "repair_orders",
+        _IMEI,
+        _imei,
+        dict.fromkeys(_IMEI, ("device_id",)),
+        linked=True,
+        near=lambda _: [],
+    ),
 )

@@ -150,7 +150,13 @@ DERIVATIONS = (
     Derivation("filled", "repair_orders", _FILLED, _filled, dict.fromkeys(_FILLED, MANDATORY)),
     Derivation("order", "repair_orders", _ORDER, _order, dict.fromkeys(_ORDER, _STEPS_NEED)),
     Derivation(
-        "reported", "repair_orders", _REPORTED, _reported, dict.fromkeys(_REPORTED, ("recorded_at",)), linked=True
+        "reported",
+        "repair_orders",
+        _REPORTED,
+        _reported,
+        dict.fromkeys(_REPORTED, ("recorded_at",)),
+        linked=True,
+        near=lambda _: [],
     ),
     Derivation("known", "repair_orders", _KNOWN, _known, dict.fromkeys(_KNOWN, (_LISTS,)), linked=True),
 )

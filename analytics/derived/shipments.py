@@ -23,15 +23,17 @@ _WEEK, _WORKDAYS = 7 * 86400, 5 * 86400
 _FIRST_MONDAY = 4 * 86400
 """The epoch was a Thursday."""
 
-_COLUMNS: dict[str, Type] = {
+_LEGS: dict[str, Type] = {
     "shipped_at": "time",
+    "transit_hours": "number",
+    "customs_hours": "number",
+    "domestic": "bool",
+}
+_AGES: dict[str, Type] = {
     "late": "bool",
     "on_time_in_full": "bool",
     "pickup_late": "bool",
-    "transit_hours": "number",
-    "customs_hours": "number",
     "lost_or_damaged": "bool",
-    "domestic": "bool",
     "silent_hours": "number",
     "silent": "bool",
 }
@@ -49,37 +51,41 @@ _NEEDS = {
 }
 
 
-def _build(t: Any, sight: Sight) -> Any:
-    now = sight.moments["now"]
-    missing = t.delivered_at.isnull()  # whatever is known of it, if only a scan: many carriers tell no more
-    travelling = missing & t.lost_at.isnull()
-    # a parcel that was scanned anywhere had been fetched by then, though its pickup was not told
-    shipped = t.picked_up_at.coalesce(ibis.least(t.scanned_at, t.customs_in_at, t.delivered_at))
-    late = lateness(t.delivered_at, t.promised_at, missing, now)
-    held = t.customs_in_last_at.notnull() & ~(t.customs_out_last_at >= t.customs_in_last_at).fill_null(False)
-    domestic = _domestic(t)
-    allowed = ibis.ifelse(domestic.fill_null(False), SILENT_HOURS["domestic"], SILENT_HOURS["else"])
-    quiet = (_weekday_seconds(now) - _weekday_seconds(t.last_event_at)) / 3600.0 > allowed
+def _build(t: Any, sight: Sight) -> Any:  # noqa: ARG001  # one signature
     return t.mutate(
-        shipped_at=shipped,
-        late=late,
-        on_time_in_full=ibis.ifelse(late.notnull(), ~late & t.complete.fill_null(True), ibis.null("boolean")),
-        pickup_late=lateness(shipped, t.pickup_by, shipped.isnull(), now),
+        # a parcel that was scanned anywhere had been fetched by then, though its pickup was not told
+        shipped_at=t.picked_up_at.coalesce(ibis.least(t.scanned_at, t.customs_in_at, t.delivered_at)),
         transit_hours=hours(t.picked_up_at, t.delivered_at),
         customs_hours=hours(t.customs_in_at, t.customs_out_at),
-        lost_or_damaged=_lost_or_damaged(t, shipped, held, now),
-        domestic=domestic,
-        silent_hours=ibis.ifelse(travelling, hours(t.last_event_at, now), ibis.null("float64")),
-        silent=ibis.ifelse(travelling & shipped.notnull() & ~held, quiet, ibis.null("boolean")),
+        domestic=_domestic(t),
     )
 
 
-def _lost_or_damaged(t: Any, shipped: Any, held: Any, now: Any) -> Any:
+def _ages(t: Any, sight: Sight) -> Any:
+    """Add whether a shipment has kept its times so far, and how long it has given no sign."""
+    now = sight.moments["now"]
+    missing = t.delivered_at.isnull()  # whatever is known of it, if only a scan: many carriers tell no more
+    travelling = missing & t.lost_at.isnull()
+    late = lateness(t.delivered_at, t.promised_at, missing, now)
+    held = t.customs_in_last_at.notnull() & ~(t.customs_out_last_at >= t.customs_in_last_at).fill_null(False)
+    allowed = ibis.ifelse(t.domestic.fill_null(False), SILENT_HOURS["domestic"], SILENT_HOURS["else"])
+    quiet = (_weekday_seconds(now) - _weekday_seconds(t.last_event_at)) / 3600.0 > allowed
+    return t.mutate(
+        late=late,
+        on_time_in_full=ibis.ifelse(late.notnull(), ~late & t.complete.fill_null(True), ibis.null("boolean")),
+        pickup_late=lateness(t.shipped_at, t.pickup_by, t.shipped_at.isnull(), now),
+        lost_or_damaged=_lost_or_damaged(t, held, now),
+        silent_hours=ibis.ifelse(travelling, hours(t.last_event_at, now), ibis.null("float64")),
+        silent=ibis.ifelse(travelling & t.shipped_at.notnull() & ~held, quiet, ibis.null("boolean")),
+    )
+
+
+def _lost_or_damaged(t: Any, held: Any, now: Any) -> Any:
     """Lost is what was reported lost and not delivered since, or has given no sign for long, customs apart."""
     found = (t.delivered_at >= t.lost_last_at).fill_null(False)
     return either(
         (t.damaged_at.notnull() | (t.lost_at.notnull() & ~found), ibis.literal(True)),
-        (shipped.isnull(), ibis.null("boolean")),
+        (t.shipped_at.isnull(), ibis.null("boolean")),
         (t.delivered_at.notnull() | held, ibis.literal(False)),
         (ibis.literal(True), t.last_event_at < now - ibis.interval(days=LOST_AFTER_DAYS)),
     )
@@ -103,4 +109,7 @@ def _weekday_seconds(at: Any) -> Any:
     return (since // _WEEK) * _WORKDAYS + ibis.least(since % _WEEK, _WORKDAYS)
 
 
-DERIVATIONS = (Derivation("shipments", "shipments", _COLUMNS, _build, _NEEDS),)
+DERIVATIONS = (
+    Derivation("legs", "shipments", _LEGS, _build, _NEEDS),
+    Derivation("travels", "shipments", _AGES, _ages, _NEEDS, timed=True),
+)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from analytics.measure import scope, within
+from analytics.measure import narrowed, scope, within
 from analytics.named.named import Named
 from analytics.named.survival import cohort_quantile, cohort_rows, was_seen
 
@@ -50,9 +50,12 @@ def waiting(
         return rows.filter(scope(kpi, rows))
 
     def figures(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
-        rows = cohort(sight, kpi)
+        rows = sight.fact(fact)
         start, end, given_up = times(rows)
-        return cohort_quantile(rows, by, start, end, given_up.coalesce(sight.moments["now"]), kpi)
+        rows = narrowed(rows, kpi, *by, _start=start, _end=end, _until=given_up.coalesce(sight.moments["now"]))
+        rows = within(rows, rows[kpi.day], kpi.window_days, sight)
+        rows = rows.filter(scope(kpi, rows))
+        return cohort_quantile(rows, by, rows["_start"], rows["_end"], rows["_until"], kpi)
 
     def shown(sight: Sight, kpi: Kpi) -> Any:
         rows = cohort(sight, kpi)

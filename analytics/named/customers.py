@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analytics.measure import scope, within
+from analytics.measure import lasting, scope, within
 from analytics.named.cohorts import matured
 from analytics.named.contacts import about, of_orders, rates
 from analytics.named.named import Named
@@ -26,7 +26,7 @@ def _counted(rows: Any, by: tuple[str, ...]) -> Any:
 
 def _cohort(sight: Sight, kpi: Kpi) -> Any:
     """Give the orders of the window that are old enough for late complaints to have come."""
-    orders = sight.fact("repair_orders")
+    orders = lasting(sight.fact("repair_orders"), kpi)
     orders = within(orders, orders[kpi.day], kpi.window_days, sight)
     orders = matured(orders, "contacts", sight)
     return orders.filter(scope(kpi, orders)).drop("watermark")
@@ -45,13 +45,13 @@ def _complaint_figures(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
 
 
 def _posts(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
-    contacts = sight.fact("contacts")
+    contacts = lasting(sight.fact("contacts"), kpi, "contacts")
     bad = contacts.filter(contacts.public.fill_null(False), contacts.sentiment < 0)
     return of_orders(within(bad, bad.offered_at, kpi.window_days, sight), sight.fact("repair_orders"), by)
 
 
 def _post_figures(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
-    orders = sight.fact("repair_orders")
+    orders = lasting(sight.fact("repair_orders"), kpi)
     back = within(orders, orders[kpi.day], kpi.window_days, sight)
     return rates(_posts(sight, kpi, by), _counted(back.filter(scope(kpi, back)), by), by)
 

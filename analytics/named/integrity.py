@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from analytics.facts import DIMENSIONS
-from analytics.measure import ZONE, scope, windows_table, within
+from analytics.measure import ZONE, lasting, scope, windows_table, within
 from analytics.named.named import Named
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _DAY = 86400
 
 def _closings(sight: Sight, kpi: Kpi) -> Any:
     """Give the KPI's rows of the window, with the end of the last local day of each row's zone (`_end`)."""
-    facts = sight.fact(kpi.fact)
+    facts = lasting(sight.fact(kpi.fact), kpi)
     rows = within(facts, facts[kpi.day], kpi.window_days, sight)
     rows = rows.filter(scope(kpi, rows)).mutate(closing=rows[kpi.day])
     if ZONE not in rows.columns:

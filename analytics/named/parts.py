@@ -8,7 +8,7 @@ import ibis
 from ibis import _
 
 from analytics.derived.money import with_rate
-from analytics.measure import scope, within
+from analytics.measure import lasting, scope, within
 from analytics.named.cohorts import waiting
 from analytics.named.named import Named
 
@@ -132,7 +132,7 @@ def _excess_rows(sight: Sight, kpi: Kpi) -> Any:
 
 def _consumption(sight: Sight, kpi: Kpi) -> Any:
     """Give the orders of the window with the parts fitted, and those that the network fits for their product and fault."""
-    lines, orders = sight.fact("part_orders"), sight.fact("repair_orders")
+    lines, orders = sight.fact("part_orders"), lasting(sight.fact("repair_orders"), kpi)
     lines = lines.filter(lines.installed_at.notnull())
     fitted = lines.group_by("order_id").agg(fitted=lines.quantity.fill_null(1.0).sum())
     fitted = fitted.select(of_order=fitted.order_id, fitted=fitted.fitted)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from analytics.derived.derivation import hours
-from analytics.measure import edges, scope, within
+from analytics.measure import edges, narrowed, scope, within
 from analytics.named.named import Named
 from analytics.statistics.survival import survival_steps
 
@@ -43,10 +43,10 @@ def cohort_quantile(
     only m = (followed beyond it) / S(limit) rows do (Peto et al. 1977): the distance from 1 - q shrinks by sqrt(m / n), so
     that the evidence is what m rows give.
     """
-    missing = ibis.or_(*[rows[name].isnull() for name in by]) if by else ibis.literal(False)
     observed = was_seen(end, censored_at)
     followed = hours(start, ibis.ifelse(observed, end, censored_at))
-    cohort = rows.mutate(_t=followed, _observed=observed).filter(~missing)
+    cohort = rows.select(*by, _t=followed, _observed=observed)
+    cohort = cohort.drop_null(list(by)) if by else cohort
     steps = survival_steps(cohort, by, cohort["_t"], cohort["_observed"])
     found = steps.group_by(list(by)).agg(**_read_off(steps, kpi, q)) if by else steps.agg(**_read_off(steps, kpi, q))
     counted = cohort.group_by(list(by)).agg(rows=cohort.count()) if by else cohort.agg(rows=cohort.count())
@@ -113,7 +113,10 @@ def cohort_rows(
 
 def orders_of(sight: Sight, kpi: Kpi, columns: frozenset[str] = frozenset()) -> ir.Table:
     """Give the orders in the KPI's window that its `where` lets through, with these linked columns."""
-    rows = sight.fact(kpi.fact, columns)
+    return _inside(sight.fact(kpi.fact, columns), sight, kpi)
+
+
+def _inside(rows: ir.Table, sight: Sight, kpi: Kpi) -> ir.Table:
     if kpi.day != "snapshot":
         rows = within(rows, rows[kpi.day], kpi.window_days, sight)
     return rows.filter(scope(kpi, rows))
@@ -150,9 +153,10 @@ def _cause(rows: ir.Table, seen: Any, until: Any, ended_as: str) -> Any:
 
 def _cohort(kpi_name: str, what: str, times: Any, ended_as: str, needs: tuple[str, ...]) -> Named:
     def figures(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
-        rows = orders_of(sight, kpi)
+        rows = sight.fact(kpi.fact)
         start, end, until = times(rows, sight)
-        return cohort_quantile(rows, by, start, end, until, kpi)
+        rows = _inside(narrowed(rows, kpi, *by, _start=start, _end=end, _until=until), sight, kpi)
+        return cohort_quantile(rows, by, rows["_start"], rows["_end"], rows["_until"], kpi)
 
     def shown(sight: Sight, kpi: Kpi) -> Any:
         rows = orders_of(sight, kpi)

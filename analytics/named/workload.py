@@ -8,7 +8,7 @@ import ibis
 
 from analytics.derived.derivation import as_of
 from analytics.derived.hours import with_hours, with_place
-from analytics.measure import scope, within
+from analytics.measure import narrowed, scope, within
 from analytics.named.named import Named
 
 if TYPE_CHECKING:
@@ -41,13 +41,18 @@ _DAY = 86400.0
 _UNIT = ("_partner", "place")
 
 
+_TOLD = ("partner", "site", "open", "actionable", "received_at", "created_at", "ended_at")
+
+
 def _orders(sight: Sight, kpi: Kpi, by: Sequence[str]) -> ir.Table:
-    """Give the orders with when they came and left, and where: units are the sites, or what is known of them."""
-    rows = sight.fact(kpi.fact)
+    """Give the orders with when they came and left, and where: units are the sites, or what is known of them.
+
+    They are the same for every grouping, so that what is worked out of them is worked out once.
+    """
+    rows = narrowed(sight.fact(kpi.fact), kpi, *by, *_TOLD)
     rows = with_place(rows.filter(scope(kpi, rows)), sight)
-    rows = rows.drop_null(list(by)) if by else rows
     return rows.select(
-        *by,
+        *dict.fromkeys([*_named(kpi), *by]),
         "open",
         "actionable",
         _partner=rows.partner.fill_null(""),
@@ -74,15 +79,22 @@ def _moves(orders: ir.Table, unit: Sequence[str], sight: Sight) -> ir.Table:
     Day 0 is the newest that is over, day -1 runs. What comes or goes while a site is closed belongs to the working day before.
     """
     now = sight.moments["now"]
-    came = orders.select(*unit, at=orders.came, came=1, left=0)
-    left = orders.select(*unit, at=orders.left, came=0, left=1)
+    dimensions = [name for name in orders.columns if name not in ("open", "actionable", "came", "left")]
+    came = orders.select(*dimensions, at=orders.came, came=1, left=0)
+    left = orders.select(*dimensions, at=orders.left, came=0, left=1)
     moves = ibis.union(came, left)
     moves = moves.filter(moves["at"] <= now, moves["at"] > now - ibis.interval(days=_MOVES_BACK))
     days = _working_days(sight)
     moves = as_of(moves, "at", days, "_opens", {"place": "_site"})
     day = moves["_number"].coalesce(_days_before_today(moves["at"], sight))
-    moves = moves.mutate(_day=day, _hours_known=moves["_site"].notnull())
+    moves = moves.select(*dimensions, "came", "left", _day=day, _hours_known=moves["_site"].notnull())
+    moves = _within(moves, unit)
     return moves.group_by([*unit, "_hours_known", "_day"]).agg(came=moves.came.sum(), left=moves.left.sum())
+
+
+def _within(rows: ir.Table, unit: Sequence[str]) -> ir.Table:
+    """Keep the rows that lie in a unit of a grouping; whoever lacks one of its columns counts in the network only."""
+    return rows.drop_null(list(unit))
 
 
 def _days_before_today(at: Any, sight: Sight) -> Any:
@@ -125,9 +137,8 @@ def _units(sight: Sight, kpi: Kpi, by: Sequence[str]) -> ir.Table:
     """
     unit = (*by, *_UNIT)
     orders = _orders(sight, kpi, by)
-    held = orders.group_by(list(unit)).agg(
-        rows=orders.count(), open=orders.open.sum(), actionable=orders.actionable.sum()
-    )
+    held = _within(orders, unit)
+    held = held.group_by(list(unit)).agg(rows=held.count(), open=held.open.sum(), actionable=held.actionable.sum())
     days = _with_stock(_grid(orders, unit, sight), held, unit)
     days = days.filter(days.number < LOOK_BACK)
     past, fortnight = days.number >= 0, (days.number >= 0) & (days.ago < INTAKE_DAYS)
@@ -234,7 +245,7 @@ def _net_flow(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
 
 def _surprise(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
     """Give (last week's intake - the mean of the weeks before) / sqrt(phi mean), phi their variance over their mean, at least 1."""
-    orders = _orders(sight, kpi, by)
+    orders = _within(_orders(sight, kpi, by), (*by, *_UNIT))
     orders = orders.mutate(week=(_days_before_today(orders.came, sight) / 7).floor())
     counts = {f"w{week}": (orders.week == week).sum().fill_null(0) for week in range(WEEKS + 1)}
     older = (orders.week >= WEEKS).any().fill_null(False)
@@ -253,9 +264,9 @@ def _surprise(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
     return found.select(*by, rows=n, n=n, value=surprise / deviation, num=surprise, den=deviation, sd=n.sqrt())
 
 
-def _completions(sight: Sight, kpi: Kpi) -> ir.Table:
+def _completions(sight: Sight, kpi: Kpi, by: Sequence[str] = ()) -> ir.Table:
     """Give the completions of the window by known technicians, each with the technician's working day as a text."""
-    rows = sight.fact(kpi.fact)
+    rows = narrowed(sight.fact(kpi.fact), kpi, *by, "partner", "site", "technician")
     rows = within(rows, rows[kpi.day], kpi.window_days, sight)
     rows = rows.filter(scope(kpi, rows), rows.technician.notnull())
     rows = with_hours(with_place(rows, sight), {"_day": rows[kpi.day]}, sight)
@@ -264,7 +275,7 @@ def _completions(sight: Sight, kpi: Kpi) -> ir.Table:
 
 
 def _throughput(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:
-    rows = _completions(sight, kpi)
+    rows = _completions(sight, kpi, by)
     rows = rows.drop_null(list(by)) if by else rows
     done, days = rows.count().cast("float64"), rows.technician_day.nunique().cast("float64")
     columns = {"rows": done, "n": days, "value": done / days.nullif(0.0), "num": done, "den": days}

@@ -300,8 +300,8 @@ def test_the_present_is_a_moment_like_any_other(log):
     _, full = log
     for fact in ("repair_orders", "shipments", "part_orders", "stock_levels"):
         with full.warehouse.reader(full.names, NOW) as view:
-            assert view._as_loaded
-            view._as_loaded = False
+            assert view.as_loaded
+            view.as_loaded = False
             folded = view.fact(fact)
             slow = (
                 view.ask(("past", fact), lambda _, t=folded: t, {"now": NOW.replace(tzinfo=None)})
