@@ -82,7 +82,7 @@ def as_json(board: Board, *, greens: bool = True) -> dict[str, Any]:
         "partners": {name: dict(of) for name, of in board.partners.items()},
         "definitions": dict(board.definitions),
         "counts": board.counts(),
-        "worsening": [reading_json(r) for r in board.readings if r.worsening and r.level is Level.GREEN],
+        "worsening": [reading_json(r) for r in board.readings if r.slips],
         "sources": [
             {
                 "name": feed.name,

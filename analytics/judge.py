@@ -138,8 +138,12 @@ class Judge:
     watch: Watch = field(default_factory=Watch)
     last: dict[Any, tuple[Any, Any, Any]] = field(default_factory=dict)
     """What was made of the last answers, which stays the same while they and all beside them do (see `_Judgement._same`)."""
-    judged: dict[tuple[Kpi, tuple[str, ...]], Any] = field(default_factory=dict)
+    judged: dict[tuple[Kpi, tuple[str, ...]], tuple[Any, dict[Slice, tuple[Figures, State, Reading]]]] = field(
+        default_factory=dict
+    )
     """What was judged last, per KPI and grouping: of a slice whose figures are the same, the reading is."""
+    master: Any = None
+    """The master data that both were made under; under any other they are forgotten."""
     progress: Callable[[int, int, str], None] = field(default=_unseen)
 
     @property
@@ -227,6 +231,10 @@ class _Judgement:
         )
         self.silences = judge_.silences.told(view, self.watermarks, judge_.timezone)
         self.master = view.master
+        if judge_.master is not self.master.tables:  # limits, peers and what slices inherit may all be others
+            judge_.master = self.master.tables
+            judge_.last.clear()
+            judge_.judged.clear()
         self.contracts = [row["contract"] for row in self.master.contracts]
         self.asking = ThreadPoolExecutor(1)
         """Asks while figures are judged: a view answers one question at a time, and nobody else may ask it meanwhile."""
@@ -267,7 +275,7 @@ class _Judgement:
             own = [readings[at] for at in places]
             mix = {identity: each for identity, each in mixed.items() if identity[0] == key}
             weigh = partial(self._weigh, own, kpis, mix)
-            weighed = self._same(("deserved", key), self.master.tables, (own, rate, mix), weigh)
+            weighed = self._same(("deserved", key), None, (own, rate, mix), weigh)
             for at, each in zip(places, weighed, strict=True):
                 found[at] = each
         return found
@@ -344,17 +352,16 @@ class _Judgement:
         states: Mapping[Slice, State],
         span: tuple[datetime | None, datetime],
     ) -> list[Reading]:
-        key = (kpi, by)
-        last = self.judge.judged.get(key)
-        under = (span, self.contracts, self.master.tables)
-        known = last[1] if last is not None and last[0][:2] == under[:2] and last[0][2] is under[2] else {}
+        under = (span, self.contracts)
+        last = self.judge.judged.get((kpi, by))
+        known = last[1] if last is not None and last[0] == under else {}
         health = [states.get(f.slice, FINE) for f in figures]
         new = [at for at, f in enumerate(figures) if known.get(f.slice, (None,))[:2] != (f, health[at])]
         limits = [self._limits(kpi, figures[at].slice) for at in new]
         fresh = judged(kpi, [figures[at] for at in new], [health[at] for at in new], span, limits)
         found = {figures[at].slice: (figures[at], health[at], reading) for at, reading in zip(new, fresh, strict=True)}
         now = {f.slice: found[f.slice] if f.slice in found else known[f.slice] for f in figures}
-        self.judge.judged[key] = (under, now)
+        self.judge.judged[kpi, by] = (under, now)
         return [each for *_, each in now.values()]
 
     def _answers(

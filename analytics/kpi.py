@@ -219,6 +219,11 @@ class Reading:
     shared: Mapping[str, Any] | None = None
     """Which more painful reading holds most of the same orders, and the share that stands there: nobody is counted twice."""
 
+    @property
+    def slips(self) -> bool:
+        """Tell a green that gets worse: no tile, but not hidden either."""
+        return self.worsening and self.level is Level.GREEN
+
 
 def changed(reading: Reading, **told: Any) -> Reading:
     """Give a reading of which some fields are told anew, as `dataclasses.replace` does.

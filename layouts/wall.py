@@ -138,7 +138,7 @@ class _View:
         return {
             "counts": self._counts(part),
             "worse": [worse_line(reading) for reading in worsening[:worse]],
-            "worsening": sum(reading.worsening and reading.level is Level.GREEN for _, reading in part),
+            "worsening": sum(reading.slips for _, reading in part),
             "tiles": tiles,
             "more": more,
             "unknown": unknown[:lines],
@@ -162,7 +162,7 @@ def worsened(readings: Iterable[Reading]) -> list[Reading]:
     """
     of_kpi: dict[str, list[Reading]] = defaultdict(list)
     for reading in readings:
-        if reading.worsening and reading.level is Level.GREEN:
+        if reading.slips:
             of_kpi[reading.kpi].append(reading)
     found = []
     for each in of_kpi.values():
