@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import warnings
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from data import warehouse
 
 # how long an example takes says nothing on a machine that does other things too
 settings.register_profile("painpoint", settings.default, deadline=None)
@@ -15,6 +18,37 @@ settings.load_profile("painpoint")
 
 CHROMIUM = Path("/usr/bin/chromium")
 SWITCHES = "--no-sandbox --disable-gpu --disable-background-networking --no-first-run --disable-component-update --disable-sync"
+
+
+class Compiled(dict):
+    """What the processes of one run have compiled: each expression once for all of them, as one file each."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = folder
+
+    def __contains__(self, name):
+        return super().__contains__(name) or (self.folder / name).exists()
+
+    def __missing__(self, name):
+        self[name] = text = (self.folder / name).read_text(encoding="utf-8")
+        return text
+
+    def __setitem__(self, name, text):
+        super().__setitem__(name, text)
+        if not (self.folder / name).exists():
+            with tempfile.NamedTemporaryFile("w", dir=self.folder, delete=False, encoding="utf-8") as file:
+                file.write(text)
+            Path(file.name).rename(self.folder / name)
+
+
+def pytest_configure(config):
+    """Share what is compiled: the process that starts the others names the folder."""
+    if "PAINPOINT_TEST_COMPILED" not in os.environ:
+        shared = tempfile.TemporaryDirectory(prefix="compiled")
+        os.environ["PAINPOINT_TEST_COMPILED"] = shared.name
+        config.add_cleanup(shared.cleanup)
+    warehouse._COMPILED = Compiled(Path(os.environ["PAINPOINT_TEST_COMPILED"]))
 
 
 def absent(message):
