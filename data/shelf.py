@@ -42,6 +42,8 @@ MUCH = 0.2
 """Where more than this share of a table must be worked out anew, all of it is: one by one would take longer."""
 WORN = 1.0
 """Rows that were taken away go on taking room in memory: once they are this many times the rows there, a table is laid anew."""
+MOST = 0.25
+"""While tables in memory take more than this share of what the engine may use, none is added; views lay for themselves then."""
 TRIES = 2
 """Loads that end while the shelf is filled make it out of date; a judgement does not wait for ever."""
 
@@ -133,7 +135,8 @@ class Shelf:
             else:
                 self._follow(view)
             self._under = None  # should anything fail, nothing is known
-            self._lay(view)
+            if self._has_room(view):
+                self._lay(view)
             view.con.execute("COMMIT")
             view.con.execute("BEGIN")
             self._under, self._batch = under, view.batch
@@ -147,6 +150,17 @@ class Shelf:
             self.filling = None
             view.close()
         return under, self._batch
+
+    def _has_room(self, view: Reader) -> bool:
+        """Tell whether tables in memory leave room for more.
+
+        Those that were laid anew stay as they were for as long as a view is open that saw them, be it for hours.
+        """
+        row = view.con.execute(
+            "SELECT sum(memory_usage_bytes) FROM duckdb_memory() WHERE tag = 'IN_MEMORY_TABLE'"
+        ).fetchone()
+        limit = view.con.execute("SELECT current_setting('memory_limit')").fetchone()
+        return row is not None and limit is not None and (row[0] or 0) <= MOST * _bytes(limit[0])
 
     def _clear(self, view: Reader) -> None:
         self.tables.clear()
@@ -280,6 +294,13 @@ class Shelf:
             for other in linked(name, frozenset(columns)) if what == "fact" else ():
                 found |= self._needs(view, other)
         return found
+
+
+def _bytes(size: str) -> float:
+    """Read a size as the engine writes it, such as 18.7 GiB."""
+    number, _, unit = size.partition(" ")
+    units = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
+    return float(number) * 1024.0 ** (units.index(unit) if unit in units else 0)
 
 
 def _among(rows: ir.Table, keys: str) -> ir.Table:

@@ -146,6 +146,22 @@ def test_so_is_one_after_a_table_is_worn(running, monkeypatch):
     agree(running)
 
 
+def test_so_is_one_that_finds_no_room(running, monkeypatch):
+    kept(running)
+    go_on(running, timedelta(minutes=30))
+    monkeypatch.setattr(shelf, "MOST", 0.0)
+    agree(running)
+    assert "base_repair_orders" in running.shelf.tables
+    assert "linked_claims_claim_repeats" not in running.shelf.tables
+
+
+@pytest.mark.parametrize(
+    ("size", "bytes_"), [("512 bytes", 512), ("1.5 KiB", 1536), ("18.7 GiB", 18.7 * 2**30), ("2 TiB", 2 * 2**40)]
+)
+def test_sizes_are_read_as_the_engine_writes_them(size, bytes_):
+    assert shelf._bytes(size) == bytes_
+
+
 def test_so_is_one_after_a_text_is_told_that_nobody_knew(running):
     kept(running)
     known = running.shelf.coded["repair_orders"]["technician"]
