@@ -112,14 +112,14 @@ class Shelf:
         generations = tuple((g.source, g.number) for g in view.active)
         return generations, view.mastered, view.shape, view.moment.astimezone(UTC).date(), timezone, view.as_loaded
 
-    def _newest(self, view: Reader, since: int) -> dict[str, int]:
-        """Give, per fact, the newest batch after `since` that told something."""
+    def _told_of(self, view: Reader) -> set[str]:
+        """Name the facts of which a batch has told something since the shelf was filled, master data left out."""
         rows = view.con.execute(
-            f"WITH {CURRENT} SELECT g.fact, max(b.batch) FROM batches b SEMI JOIN current USING (source, generation) "
-            "JOIN generations g USING (source, generation) WHERE b.batch > $since AND b.stored > 0 GROUP BY ALL",
-            current(view.active) | {"since": since},
+            f"WITH {CURRENT} SELECT DISTINCT g.fact FROM batches b SEMI JOIN current USING (source, generation) "
+            "JOIN generations g USING (source, generation) WHERE b.batch > $since AND b.stored > 0",
+            current(view.active) | {"since": self._batch},
         ).fetchall()
-        return dict(rows)
+        return {fact for (fact,) in rows if fact not in MASTER}
 
     def _fill(self, sources: Sequence[str], now: datetime, timezone: str) -> tuple[Any, int]:
         """Bring the shelf up to all that is loaded; give what it was laid under, None if nothing can be kept."""
@@ -130,11 +130,11 @@ class Shelf:
                 return None, 0
             under = self._sees(view, timezone)
             self.master = (view.mastered, view.master)
-            if under != self._under:
+            before, self._under = self._under, None  # should anything fail from here on, nothing is known
+            if under != before:
                 self._clear(view)
             else:
                 self._follow(view)
-            self._under = None  # should anything fail, nothing is known
             if self._has_room(view):
                 self._lay(view)
             view.con.execute("COMMIT")
@@ -142,9 +142,6 @@ class Shelf:
             self._under, self._batch = under, view.batch
         except duckdb.Error:
             log.exception("what was laid for the last judgement could not be brought up to date; all is laid anew")
-            self._under = None
-            self.tables.clear()
-            self.answers = Answers()
             return None, 0
         finally:
             self.filling = None
@@ -194,7 +191,7 @@ class Shelf:
 
     def _follow(self, view: Reader) -> None:
         """Work out anew what the batches changed that came since."""
-        changed = {fact for fact in self._newest(view, self._batch) if fact not in MASTER}
+        changed = self._told_of(view)
         self.answers = self.answers.after(changed)
         followed = {fact: self._follow_fact(view, fact) for fact in sorted(changed) if f"base_{fact}" in self.tables}
         for name, (fact, derivation) in self.wanted.items():
