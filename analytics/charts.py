@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from analytics.history import is_state, last_days, shared, sums_of
 from analytics.kpi import SMALL
 from analytics.measure import Scan, edges, groupings
 from analytics.opening import public_holidays
+from analytics.rota import Now, Rota
 from analytics.statistics.change import HELD_OUT, Latest, latest_counts, latest_means, latest_shares
 from analytics.statistics.course import course_of_counts, course_of_means, course_of_shares
 from analytics.statistics.season import calendar
@@ -46,8 +46,7 @@ BASELINE = 60
 class Charts:
     """Keeps what charts said for a while: they move once a day, and cost as much as the figures of the day."""
 
-    fresh_for: timedelta = timedelta(0)
-    _kept: dict[Identity, tuple[datetime, date, dict[str, Any] | None]] = field(default_factory=dict)
+    rota: Rota[dict[str, Any] | None] = field(default_factory=Rota)
 
     def charted(
         self,
@@ -66,14 +65,12 @@ class Charts:
             replace(kpi, agreed=view.master.agreed(kpi)) for kpi in kpis
         ]  # rows are counted beyond these limits too
         named = {kpi.key: kpi for kpi in kpis}
-        today = moment.astimezone(zone).date()
+        now = Now(moment, moment.astimezone(zone).date(), view.batch)
         wanted: Wanted = defaultdict(list)
         limits = {(r.kpi, r.slice): r for r in drawn}
-        for reading in drawn:
-            kept = self._kept.get((reading.kpi, reading.slice))
-            known = kept is not None and kept[1] == today and moment - kept[0] < self.fresh_for
-            if not known and not is_state(named[reading.kpi]) and SMALL not in dict(reading.slice).values():
-                wanted[reading.kpi, frozenset(dict(reading.slice))].append(reading.slice)
+        booked = [r for r in drawn if not is_state(named[r.kpi]) and SMALL not in dict(r.slice).values()]
+        for reading in self.rota.due(booked, named, now):
+            wanted[reading.kpi, frozenset(dict(reading.slice))].append(reading.slice)
         days = last_days(moment, zone, BASELINE + HELD_OUT)
         watermarks = view.watermarks() if any(wanted.values()) else {}
         for scan in shared(kpis):
@@ -88,8 +85,8 @@ class Charts:
                 key = sums.kpi.key
                 own = [limits[key, slice_] for slice_ in sums.slices]
                 for reading, chart in zip(own, _read(named[key], own, sums.of, days, view.master), strict=True):
-                    self._kept[key, reading.slice] = (moment, today, chart)
-        return {identity: self._kept[identity][2] if identity in self._kept else None for identity in limits}
+                    self.rota.keep(reading, chart, now)
+        return {identity: self.rota.get(identity) for identity in limits}
 
 
 def _read(

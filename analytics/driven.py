@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from analytics.behind import WEEKDAY, Behind, behind, pooled
 from analytics.customers import Counted, counted, hurt
 from analytics.drivers import MixRate, associated, drivers_of_mean, drivers_of_share, mix_and_rate
 from analytics.kpi import Level
+from analytics.rota import Now, Rota
 from analytics.wording import plural, values
 
 if TYPE_CHECKING:
@@ -38,19 +39,6 @@ class Found:
     hurt: frozenset[str] = frozenset()
 
 
-@dataclass
-class Kept:
-    """What was found for readings, for as long as no batch comes, no local day begins and no limit changes."""
-
-    _at: Any = None
-    _found: dict[Any, Found] = field(default_factory=dict)
-
-    def of(self, at: Any) -> dict[Any, Found]:
-        if at != self._at:
-            self._at, self._found = at, {}
-        return self._found
-
-
 def attach(
     view: View,
     kpis: Sequence[Kpi],
@@ -58,28 +46,25 @@ def attach(
     readings: Sequence[Reading],
     moment: datetime,
     zone: ZoneInfo,
-    kept: Kept | None = None,
+    kept: Rota[Found] | None = None,
     most: int = MOST_READINGS,
 ) -> tuple[list[Reading], Counted]:
     """Add drivers to the most painful reds, and tell which of the customers hurt stand under several of them.
 
-    `kept` remembers what was found for as long as the batch is the same.
+    `kept` remembers what was found, and says for which it is looked for again.
     """
     reds = sorted((r for r in readings if r.level is Level.RED), key=lambda r: (-r.pain, r.kpi, r.slice))[:most]
-    known = (kept or Kept()).of((view.batch, moment.astimezone(zone).date()))
-    missing = [r for r in reds if _identity(r) not in known]
+    known: Rota[Found] = Rota() if kept is None else kept
+    now = Now(moment, moment.astimezone(zone).date(), view.batch)
+    missing = known.due(reds, {kpi.key: kpi for kpi in kpis}, now)
     rows = behind(view, kpis, feeds, missing, moment, zone, pools=pooled(readings))
     facts = {kpi.key: kpi.fact for kpi in kpis}
     for reading in missing:
         mine = rows.get((reading.kpi, reading.slice))
-        known[_identity(reading)] = Found(told(mine), hurt(mine, facts[reading.kpi])) if mine else Found()
-    found = {(r.kpi, r.slice): known[_identity(r)] for r in reds}
+        known.keep(reading, Found(told(mine), hurt(mine, facts[reading.kpi])) if mine else Found(), now)
+    found = {(r.kpi, r.slice): known.get((r.kpi, r.slice)) or Found() for r in reds}
     driven = [replace(r, drivers=found[r.kpi, r.slice].drivers) if (r.kpi, r.slice) in found else r for r in readings]
     return driven, counted(reds, {identity: one.hurt for identity, one in found.items()})
-
-
-def _identity(reading: Reading) -> Any:
-    return reading.kpi, reading.slice, reading.limits, reading.value
 
 
 def told(rows: Behind) -> tuple[dict[str, Any], ...]:

@@ -30,6 +30,7 @@ from analytics.measure import (
     slice_text,
     windows_table,
 )
+from analytics.rota import Now, Rota
 from analytics.verdict import level_of
 
 if TYPE_CHECKING:
@@ -161,8 +162,7 @@ def _distance(kpi: Kpi, value: float, reading: Reading) -> float:
 class Archive:
     """Keeps the points that were worked out for some moments, for they cost more than the figures of the day."""
 
-    fresh_for: timedelta = timedelta(0)
-    _kept: dict[tuple[str, Slice], tuple[datetime, Points]] = field(default_factory=dict)
+    rota: Rota[Points] = field(default_factory=Rota)
 
     def histories(
         self,
@@ -178,19 +178,12 @@ class Archive:
         Points are what is known now of those days. KPIs of the state at the moment have none but those of earlier Boards.
         """
         named = {kpi.key: kpi for kpi in kpis}
-        today = moment.astimezone(zone).date().isoformat()
-        points: dict[tuple[str, Slice], Points] = {}
+        now = Now(moment, moment.astimezone(zone).date(), view.batch)
+        booked = [r for r in drawn if not is_state(named[r.kpi]) and SMALL not in dict(r.slice).values()]
+        current = {(r.kpi, r.slice): r for r in booked}
         wanted: Wanted = defaultdict(list)
-        current = {(r.kpi, r.slice): (today, r.value) for r in drawn}
-        for reading in drawn:
-            identity = (reading.kpi, reading.slice)
-            if is_state(named[reading.kpi]) or SMALL in dict(reading.slice).values():
-                continue
-            kept = self._kept.get(identity)
-            if kept and moment - kept[0] < self.fresh_for and kept[1][-1][0] == today:
-                points[identity] = (*kept[1][:-1], current[identity])
-            else:
-                wanted[reading.kpi, frozenset(dict(reading.slice))].append(reading.slice)
+        for reading in self.rota.due(booked, named, now):
+            wanted[reading.kpi, frozenset(dict(reading.slice))].append(reading.slice)
         watermarks = view.watermarks() if any(wanted.values()) else {}
         for scan in shared(kpis):
             drawn_by = tuple(by for by in scan.groupings if any(wanted[kpi.key, frozenset(by)] for kpi in scan.kpis))
@@ -198,9 +191,14 @@ class Archive:
                 continue
             sources = tuple(f.name for f in feeds if f.fact == scan.fact)
             found = _points(view, replace(scan, groupings=drawn_by), wanted, sources, moment, zone, watermarks)
-            found = {identity: (*each[:-1], current[identity]) for identity, each in found.items()}
-            self._kept |= {identity: (moment, each) for identity, each in found.items()}
-            points |= found
+            for identity, each in found.items():
+                self.rota.keep(current[identity], each, now)
+        today = now.day.isoformat()
+        points = {
+            identity: (*kept[:-1], (today, reading.value))
+            for identity, reading in current.items()
+            if (kept := self.rota.get(identity)) is not None
+        }
         return Past(points, named, moment, zone)
 
 

@@ -20,7 +20,7 @@ from analytics.case_mix import mixes
 from analytics.charts import Charts
 from analytics.definition import definitions
 from analytics.deserved import FALSE_DISCOVERIES, deserved
-from analytics.driven import MOST_READINGS, Kept, attach
+from analytics.driven import MOST_READINGS, Found, attach
 from analytics.facts import MASTER
 from analytics.feeding import lack
 from analytics.figures import Figures, pool
@@ -41,6 +41,7 @@ from analytics.measure import (
 from analytics.named import NAMED
 from analytics.pain import aged
 from analytics.persistence import DRAWN, KEPT, settled
+from analytics.rota import Rota
 from analytics.two_stories import warned
 from analytics.verdict import judge, judged, limits_for
 from analytics.watch import Watch, charted
@@ -133,7 +134,7 @@ class Judge:
     """For so many of the most painful reds drivers are looked for, and what is drawn is charted; a replay needs neither."""
     draws_charts: bool = True
     silences: Silences = field(default_factory=Silences)
-    kept: Kept = field(default_factory=Kept)
+    drivers: Rota[Found] = field(default_factory=Rota)
     charts: Charts = field(default_factory=Charts)
     watch: Watch = field(default_factory=Watch)
     last: dict[Any, tuple[Any, Any, Any]] = field(default_factory=dict)
@@ -195,7 +196,7 @@ class Judge:
     def _looked_into(self, view: View, readings: list[Reading], moment: datetime) -> tuple[list[Reading], int]:
         """Add to what is drawn its drivers, its chart, and where its customers stand already; give how many there are."""
         told = warned(readings, {kpi.key: kpi for kpi in self.kpis})
-        driven, counted = attach(view, self.kpis, self.feeds, told, moment, self.zone, self.kept, self.looks_into)
+        driven, counted = attach(view, self.kpis, self.feeds, told, moment, self.zone, self.drivers, self.looks_into)
         drawn = [r for r in driven if r.level in DRAWN or r.worsening] if self.looks_into else []
         to_chart = drawn if self.draws_charts else []
         change = self.charts.charted(view, self.kpis, self.feeds, to_chart, moment, self.zone)

@@ -34,8 +34,10 @@ log = logging.getLogger(__name__)
 
 TICK = 5.0
 """Seconds between judgements when nothing was loaded: feeds age, days begin."""
-REWORKED_EVERY = timedelta(seconds=60)
-"""How often the past days of what is drawn are worked out anew, for late data."""
+TURNS = 12
+"""Histories, charts and drivers of what is drawn follow what was told within so many judgements: a minute."""
+REWORKED_EVERY = timedelta(minutes=5)
+"""How often they are worked out anew while nothing is told: orders grow older."""
 REWATCHED_EVERY = timedelta(hours=3)
 """How often all days that are over are looked through for what gets worse; a new day is looked at with its first Board."""
 BEAT = 2.0
@@ -50,7 +52,8 @@ LONGEST_WAIT = 86_400.0
 
 def lasting(judge: Judge) -> Judge:
     """Let a judge keep what moves slowly between its judgements, as one does that judges every few seconds."""
-    judge.archive.fresh_for = judge.charts.fresh_for = REWORKED_EVERY
+    for rota in (judge.archive.rota, judge.charts.rota, judge.drivers):
+        rota.turns, rota.fresh_for = TURNS, REWORKED_EVERY
     judge.watch.fresh_for = REWATCHED_EVERY
     return judge
 

@@ -12,9 +12,10 @@ from small_network import Network, cases, known
 
 from analytics.behind import behind, pooled
 from analytics.customers import counted, hurt
-from analytics.driven import Behind, Kept, attach, drivers, mix_rate, told
+from analytics.driven import Behind, attach, drivers, mix_rate, told
 from analytics.drivers import Column
 from analytics.kpi import Kpi, Measure
+from analytics.rota import Rota
 
 NOW = "2026-06-30T12:00:00+00:00"
 FIELDS = ["order_id", "partner", "country", "product", "channel", "cost", "outcome", "site", "promised_at"]
@@ -263,7 +264,7 @@ def test_the_window_before_ends_where_the_reading_begins(tmp_path):
 
 
 def test_reds_get_drivers_and_a_batch_is_remembered(mixed):
-    judge, kept = mixed.judge(), Kept()
+    judge, kept = mixed.judge(), Rota(fresh_for=timedelta(minutes=1))
     with mixed.warehouse.reader(mixed.names, mixed.now, timezone="UTC") as view:
         readings = judge.board(view, mixed.now, 1).readings
         once, counted_ = attach(view, judge.kpis, judge.feeds, readings, mixed.now, judge.zone, kept)
