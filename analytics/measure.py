@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from analytics.derived import DERIVATIONS, linked
+from analytics.derived import linked, timed_columns
 from analytics.facts import FACTS
 
 if TYPE_CHECKING:
@@ -80,8 +80,7 @@ def lasting(rows: ir.Table, kpi: Kpi, fact: str | None = None) -> ir.Table:
 
     What is worked out without them stays right until something is told.
     """
-    timed = {column for each in DERIVATIONS[fact or kpi.fact] if each.timed for column in each.columns}
-    timed -= columns_of(kpi)
+    timed = timed_columns(fact or kpi.fact) - columns_of(kpi)
     return rows.select(*(column for column in rows.columns if column not in timed))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pyarrow as pa
 
-from analytics.derived import DERIVATIONS, aged, derive, linked
+from analytics.derived import DERIVATIONS, aged, derive, linked, timed_columns
 from analytics.facts import FACTS, MASTER, repeating
 from analytics.fold import IBIS_TYPES, fact_columns
 from analytics.master import TABLES, Master
@@ -114,21 +114,42 @@ class Reader:
         if key not in self._tables:
             if joined:
                 self._tables[key] = self._joined(key, name, joined)
+            elif self._is_alone_with(name):
+                self._lay_whole(name)
             else:
                 base = self.base(name)
                 self._tables[key] = self._lay(key, key, lambda m: aged(name, base, _Sight(self, m)), "VIEW")
         return self._tables[key]
 
+    def _is_alone_with(self, name: str) -> bool:
+        """Tell whether nobody else needs a fact without what time changes, so that it may be laid with that at once."""
+        return self.shelf is None and f"base_{name}" not in self._tables and self._size(name) <= KEPT
+
+    def _lay_whole(self, name: str) -> None:
+        """Lay a fact in one table that no scan works out anew."""
+        stored, seen, base = self._rows(name), f"seen_{name}", f"base_{name}"
+
+        def build(m: Moments) -> ir.Table:
+            return aged(name, self._derived(name, stored, m), _Sight(self, m))
+
+        template = self._template((seen, "whole", stored), build)
+        sql = recoded(self.filled(template), self.coded(name, stored))
+        self._tables[seen] = self._laid(seen, template.schema, sql)
+        lasting = {column: type_ for column, type_ in template.schema.items() if column not in timed_columns(name)}
+        columns = ", ".join(f'"{column}"' for column in lasting)
+        self._tables[base] = self._laid(base, ibis.schema(lasting), f"SELECT {columns} FROM {seen}", "VIEW")
+
     def base(self, name: str) -> ir.Table:
         """Give the fact with the derived columns that time does not change and no other row."""
         key = f"base_{name}"
+        if self._is_alone_with(name):
+            self._lay_whole(name)
         if key not in self._tables:
             self._tables[key] = self._shelved(key, name, lambda: self._based(key, name))
         return self._tables[key]
 
     def _based(self, key: str, name: str) -> ir.Table:
-        plan = self._warehouse.plan(self.con, name, [g for g in self.active if g.fact == name])
-        stored = self._stored(plan) if self.as_loaded else self._fold(plan)
+        stored = self._rows(name)
         template = self.deriving(name, stored)
         # planning a scan over all the derived columns takes longer than most scans do
         if self._size(name) > KEPT:
@@ -137,10 +158,11 @@ class Reader:
 
     def deriving(self, name: str, stored: str) -> Template:
         """Give the expression of the derived columns over the rows of a table like the stored fact."""
-        plan = self._warehouse.plan(self.con, name, [g for g in self.active if g.fact == name])
-        rows = ibis.table(fact_columns(plan), name=stored)
-        key = (f"base_{name}", stored)
-        return self._template(key, lambda m: self._zoned(derive(name, rows, _Sight(self, m)), _Sight(self, m), name))
+        return self._template((f"base_{name}", stored), lambda m: self._derived(name, stored, m))
+
+    def _derived(self, name: str, stored: str, moments: Moments) -> ir.Table:
+        rows, sight = ibis.table(fact_columns(self._plan(name)), name=stored), _Sight(self, moments)
+        return self._zoned(derive(name, rows, sight), sight, name)
 
     def coded(self, name: str, stored: str) -> dict[str, str]:
         """Make a type of each of a fact's columns of few texts: grouped and joined as numbers, they take half the time."""
@@ -166,6 +188,14 @@ class Reader:
             if name in self._tables:
                 self.con.execute(f"DROP {'VIEW' if what == 'VIEW' else 'TABLE'} temp.main.{name}")
         self._tables.clear()
+
+    def _plan(self, name: str) -> FoldPlan:
+        return self._warehouse.plan(self.con, name, [g for g in self.active if g.fact == name])
+
+    def _rows(self, name: str) -> str:
+        """Name the table of a fact's rows as known at the moment, without derived columns."""
+        plan = self._plan(name)
+        return self._stored(plan) if self.as_loaded else self._fold(plan)
 
     def _size(self, table: str) -> int:
         row = self.con.execute(f"SELECT count(*) FROM {table}").fetchone()

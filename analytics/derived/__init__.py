@@ -29,7 +29,18 @@ if TYPE_CHECKING:
 
     from analytics.facts import Type
 
-__all__ = ["DERIVATIONS", "DERIVED", "Derivation", "Sight", "aged", "column_types", "derive", "linked", "needs"]
+__all__ = [
+    "DERIVATIONS",
+    "DERIVED",
+    "Derivation",
+    "Sight",
+    "aged",
+    "column_types",
+    "derive",
+    "linked",
+    "needs",
+    "timed_columns",
+]
 
 _ALL = (
     *repair_orders.DERIVATIONS,
@@ -88,6 +99,11 @@ def _built(table: ir.Table, derivations: Sequence[Derivation], sight: Sight) -> 
 def linked(name: str, columns: frozenset[str]) -> tuple[Derivation, ...]:
     """Give the derivations of a fact that must be joined to it for these columns to be there, in order."""
     return tuple(each for each in DERIVATIONS[name] if each.linked and columns & set(each.columns))
+
+
+def timed_columns(name: str) -> set[str]:
+    """Name the derived columns of a fact that time alone changes."""
+    return {column for each in DERIVATIONS[name] if each.timed for column in each.columns}
 
 
 def needs(fact: str, column: str) -> tuple[str, ...]:
