@@ -30,6 +30,7 @@ TABLES: dict[str, dict[str, str]] = {
         "opens_at": "timestamp(6)",
         "closes_at": "timestamp(6)",
         "open_before": "float64",
+        "number": "int64",
     },
     "master_problems": {"table_name": "string", "entry": "string", "partner": "string", "problem": "string"},
     "contracts_in_force": {
@@ -43,7 +44,8 @@ TABLES: dict[str, dict[str, str]] = {
 """Tables worked out from the master data, with their columns.
 
 `zones`: the zone of a site, or of a partner where it has no site of its own (site is then null). `calendar`: per site and local
-day that it is open, from when to when (UTC), and the seconds it was open on all days before since the calendar's first.
+day that it is open, from when to when (UTC), the seconds it was open on all days before since the calendar's first, and which
+of them it is (the first is 1).
 `master_problems`: a row per thing that is wrong. `contracts_in_force`: the contracts that hold at the moment judged.
 """
 

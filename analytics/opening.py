@@ -125,4 +125,5 @@ def _frame(site: str, days: tuple[tuple[date, datetime, datetime], ...]) -> pd.D
     frame.insert(0, "site", pd.Series([site] * len(frame), dtype="str"))
     seconds = (frame["closes_at"] - frame["opens_at"]).dt.total_seconds()
     frame["open_before"] = seconds.cumsum() - seconds
+    frame["number"] = pd.RangeIndex(1, len(frame) + 1)
     return frame

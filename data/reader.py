@@ -285,17 +285,20 @@ class Reader:
             elif what == "table":
                 self.table(name)
             else:
-                self.log(name)
+                self.log(name, *columns)
         return template
 
-    def log(self, name: str) -> ir.Table:
-        """Give when each event of a fact was first told of, as far as its sources keep a time of record."""
-        key = f"log_{name}"
+    def log(self, name: str, near: str = "") -> ir.Table:
+        """Give when each event of a fact was first told of, as far as its sources keep a time of record.
+
+        `near` names a table of keys that are looked at alone; "": all are.
+        """
+        key = f"log_{near or name}"
         if key not in self._tables:
             mine = [g for g in self.active if g.fact == name]
             plan = self._warehouse.plan(self.con, name, mine)
             same = (key, plan_key(plan), tuple((g.source, g.number) for g in mine))
-            build = lambda m: log_expression(plan, mine, m["now"], _ANY_BATCH)  # noqa: E731  # used once, just below
+            build = lambda m: log_expression(plan, mine, m["now"], _ANY_BATCH, near or None)  # noqa: E731  # used once, just below
             self._tables[key] = self._lay(key, same, build, "VIEW")
         return self._tables[key]
 
@@ -579,9 +582,8 @@ class _Sight:
         return self.reader.table(name)
 
     def log(self, name: str) -> ir.Table:
-        self.moments.uses.append(("log", name, ()))
-        log = self.reader.log(name)
-        return log.semi_join(ibis.table({"key": "string"}, name=self.near), "key") if self.near else log
+        self.moments.uses.append(("log", name, (self.near,) if self.near else ()))
+        return self.reader.log(name, self.near)
 
 
 def _in_texts(template: Template, sql: str) -> str:

@@ -77,10 +77,13 @@ def fold_expression(
     return fold(plan, narrowed[0], narrowed[1] if len(narrowed) > 1 else None, moment)
 
 
-def log_expression(plan: FoldPlan, active: Sequence[Generation], moment: Any, batch: int) -> ir.Table:
+def log_expression(
+    plan: FoldPlan, active: Sequence[Generation], moment: Any, batch: int, touched: str | None
+) -> ir.Table:
     statements = ibis.table(statement_columns(plan), name=f"{plan.fact.name}_statements")
     events = ibis.table(event_columns(plan), name=f"{plan.fact.name}_events")
-    return told_when(plan, _narrow(statements, active, batch, None), _narrow(events, active, batch, None), moment)
+    narrowed = [_narrow(table, active, batch, touched) for table in (statements, events)]
+    return told_when(plan, narrowed[0], narrowed[1], moment)
 
 
 def _narrow(table: ir.Table, active: Sequence[Generation], batch: int | None, touched: str | None) -> ir.Table:

@@ -44,7 +44,7 @@ def with_hours(rows: ir.Table, times: Mapping[str, Any], sight: Sight) -> ir.Tab
         _opens=calendar.opens_at,
         _closes=calendar.closes_at,
         _before=calendar.open_before,
-        _number=1 + ibis.row_number().over(group_by=calendar.site, order_by=calendar.opens_at),
+        _number=calendar.number,
     )
     for name, at in times.items():
         joined = as_of(rows.mutate(_at=at), "_at", days, "_opens", {"place": "_place"})

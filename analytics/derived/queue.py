@@ -137,15 +137,16 @@ def _foreseeing(rows: Any, sight: Sight) -> Any:
     rows = rows.filter(rows.open, rows.hand_in_at.notnull())
     timed = rows.left_join(own, rows.partner == own["_own"])
     timed = timed.select(rows, _curve=own["_own"].fill_null(""), _due=hours(rows.hand_in_at, due))
-    timed = timed.mutate(
-        _age=timed.age_hours
-    )  # a step of its own: Ibis would take the next join for a part of the last
-    for name in ("_age", "_due"):
-        timed = as_of(timed, name, curves, "_t", {"_curve": "_who"})
-        timed = timed.mutate(**{f"{name}_s": timed["_s"].fill_null(1.0)}).drop("_who", "_t", "_s")
-    ahead = (timed["_due_s"] / timed["_age_s"].nullif(0.0)).fill_null(1.0)
-    broken = timed["_due"].isnull() | (timed["_age"] > timed["_due"])
-    return timed.select("key", sla_risk=ibis.ifelse(broken, 1.0, ibis.least(ahead, 1.0)))
+    # the curves are read at both times at once: read one after the other, the engine would draw them twice
+    times = {"age": timed.age_hours, "due": timed["_due"]}
+    read = ibis.union(*(timed.select("key", "_curve", _at=at, _time=ibis.literal(name)) for name, at in times.items()))
+    read = as_of(read, "_at", curves, "_t", {"_curve": "_who"})
+    told = {f"_{name}": read["_at"].max(where=read["_time"] == name) for name in times}
+    left = {f"_{name}_s": read["_s"].max(where=read["_time"] == name).fill_null(1.0) for name in times}
+    risks = read.group_by("key").agg(**told, **left)
+    ahead = (risks["_due_s"] / risks["_age_s"].nullif(0.0)).fill_null(1.0)
+    broken = risks["_due"].isnull() | (risks["_age"] > risks["_due"])
+    return risks.select("key", sla_risk=ibis.ifelse(broken, 1.0, ibis.least(ahead, 1.0)))
 
 
 def _curves(rows: ir.Table, now: Any) -> tuple[ir.Table, ir.Table]:
