@@ -2,7 +2,7 @@
 
 The board's command compiles its expressions; a running product has them, so judging is timed once more when they are at hand:
 with the statistics of what deserves a red and without them, in turn, with nothing kept; and once more as it runs, where what lasts
-is kept: every five seconds, while nothing is loaded, and after loads of what a minute brings.
+is kept: every five seconds, while nothing is loaded, and, once a minute, after a load of what that minute brought.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ STEPS = {
 WARM = 3
 """Judgements of which the fastest is told, with and without statistics."""
 TARGET = 3.0
-"""Seconds that a warm judgement may take."""
+"""Seconds that a judgement may take as it runs."""
+BETWEEN = 3
+"""Judgements between two loads, while nothing is loaded; the product has eleven."""
 
 
 def _run(arguments: list[str], folder: Path, name: str) -> tuple[float, float, int]:
@@ -95,14 +97,15 @@ def judge(settings: str) -> None:
     _judged(session)  # compiles
     rounds = [[_judged(session, statistics=each) for each in (True, False)] for _ in range(WARM)]
     running, shelf = lasting(session.judge()), Shelf(session.warehouse)
-    for _ in range(2):
-        _judged(session, running=running, shelf=shelf)
-    for each in rounds:
-        clock[0] += timedelta(seconds=5)
-        each.append(_judged(session, running=running, shelf=shelf))
     live, told = LiveNetwork(Path(settings).parent), []
+
+    def waited() -> tuple[float, float]:
+        clock[0] += timedelta(seconds=5)
+        return _judged(session, running=running, shelf=shelf)
+
     for each in [[], *rounds]:  # what follows a load is compiled once too
-        clock[0] += timedelta(minutes=1)
+        each.append(min(waited() for _ in range(BETWEEN)))
+        clock[0] += timedelta(seconds=60 - 5 * BETWEEN)
         live.advance(clock[0])
         told.append(_loaded(session))
         each.append(_judged(session, running=running, shelf=shelf))
@@ -138,7 +141,7 @@ def run(folder: Path) -> None:
     print(
         f"judging warm: with nothing kept {warm:.2f} s, {cpu:.1f} s of CPU; without the statistics {bare:.2f} s, {bare_cpu:.1f} s "
         f"of CPU: they take {warm / bare:.2f} times as long, {cpu / bare_cpu:.2f} times the CPU; peak memory {peak:,.0f} MB, "
-        f"exit code {code}, {4 * WARM + 4} judgements in {seconds:.0f} s\n"
+        f"exit code {code}, {1 + 2 * WARM + (BETWEEN + 1) * (WARM + 1)} judgements in {seconds:.0f} s\n"
         f"as it runs (must be <= {TARGET:g} s): {idle:.2f} s, {idle_cpu:.1f} s of CPU while nothing is loaded; {busy:.2f} s, "
         f"{busy_cpu:.1f} s of CPU after a minute's load of {' / '.join(f'{rows:,}' for rows in found['told'])} rows"
     )
