@@ -72,16 +72,13 @@ class Charts:
         for reading in self.rota.due(booked, named, now):
             wanted[reading.kpi, frozenset(dict(reading.slice))].append(reading.slice)
         days = last_days(moment, zone, BASELINE + HELD_OUT)
-        watermarks = view.watermarks() if any(wanted.values()) else {}
         for scan in shared(kpis):
             by_drawn = tuple(by for by in scan.groupings if any(wanted[kpi.key, frozenset(by)] for kpi in scan.kpis))
             if not by_drawn or scan.window_days is None:
                 continue
             sources = tuple(f.name for f in feeds if f.fact == scan.fact)
             daily = replace(scan, groupings=by_drawn, window_days=1)
-            for sums in sums_of(
-                view, daily, wanted, sources, days, zone, ripe=False, beyond=True, watermarks=watermarks
-            ):
+            for sums in sums_of(view, daily, wanted, sources, days, zone, ripe=False, beyond=True):
                 key = sums.kpi.key
                 own = [limits[key, slice_] for slice_ in sums.slices]
                 for reading, chart in zip(own, _read(named[key], own, sums.of, days, view.master), strict=True):

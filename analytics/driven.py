@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from analytics.behind import WEEKDAY, Behind, behind, pooled
 from analytics.customers import Counted, counted, hurt
 from analytics.drivers import MixRate, associated, drivers_of_mean, drivers_of_share, mix_and_rate
-from analytics.kpi import Level
+from analytics.kpi import Level, changed
 from analytics.rota import Now, Rota
 from analytics.wording import plural, values
 
@@ -63,7 +63,7 @@ def attach(
         mine = rows.get((reading.kpi, reading.slice))
         known.keep(reading, Found(told(mine), hurt(mine, facts[reading.kpi])) if mine else Found(), now)
     found = {(r.kpi, r.slice): known.get((r.kpi, r.slice)) or Found() for r in reds}
-    driven = [replace(r, drivers=found[r.kpi, r.slice].drivers) if (r.kpi, r.slice) in found else r for r in readings]
+    driven = [changed(r, drivers=found[r.kpi, r.slice].drivers) if (r.kpi, r.slice) in found else r for r in readings]
     return driven, counted(reds, {identity: one.hurt for identity, one in found.items()})
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from analytics.answers import listed, slices
 from analytics.figures import from_row
-from analytics.kpi import SMALL, Slice
+from analytics.kpi import SMALL, Slice, changed
 from analytics.measure import (
     GROUPING,
     ZONE,
@@ -115,7 +115,7 @@ class Past:
         since = self._since(reading, points)
         if before is not None and before.level is reading.level and before.since is not None:
             since = min(since, before.since)
-        return replace(reading, history=points, since=since, trend=self._trend(reading, points))
+        return changed(reading, history=points, since=since, trend=self._trend(reading, points))
 
     def _continued(self, reading: Reading, before: Before | None) -> tuple[tuple[str, float | None], ...]:
         """Continue the history of a state, whose past values only earlier Boards know."""
@@ -184,13 +184,12 @@ class Archive:
         wanted: Wanted = defaultdict(list)
         for reading in self.rota.due(booked, named, now):
             wanted[reading.kpi, frozenset(dict(reading.slice))].append(reading.slice)
-        watermarks = view.watermarks() if any(wanted.values()) else {}
         for scan in shared(kpis):
             drawn_by = tuple(by for by in scan.groupings if any(wanted[kpi.key, frozenset(by)] for kpi in scan.kpis))
             if not drawn_by:
                 continue
             sources = tuple(f.name for f in feeds if f.fact == scan.fact)
-            found = _points(view, replace(scan, groupings=drawn_by), wanted, sources, moment, zone, watermarks)
+            found = _points(view, replace(scan, groupings=drawn_by), wanted, sources, moment, zone)
             for identity, each in found.items():
                 self.rota.keep(current[identity], each, now)
         today = now.day.isoformat()
@@ -217,18 +216,12 @@ def _adds_up(kpi: Kpi) -> bool:
 
 
 def _points(
-    view: View,
-    scan: Scan,
-    wanted: Wanted,
-    sources: tuple[str, ...],
-    moment: datetime,
-    zone: ZoneInfo,
-    watermarks: Mapping[str, datetime],
+    view: View, scan: Scan, wanted: Wanted, sources: tuple[str, ...], moment: datetime, zone: ZoneInfo
 ) -> dict[tuple[str, Slice], Points]:
     days = last_days(moment, zone, DAYS)
     named = [day.isoformat() for day in days]
     found = {}
-    for sums in sums_of(view, scan, wanted, sources, days, zone, watermarks=watermarks):
+    for sums in sums_of(view, scan, wanted, sources, days, zone):
         lists = {name: each.tolist() for name, each in sums.of.items()}
         for line, slice_ in enumerate(sums.slices):
             rows = [{name: each[line][d] for name, each in lists.items()} for d in range(len(days))]
@@ -261,12 +254,11 @@ def sums_of(
     *,
     ripe: bool = True,
     beyond: bool = False,
-    watermarks: Mapping[str, datetime] | None = None,
 ) -> Iterator[Sums]:
     """Give, per KPI and grouping, the aggregates of the window that ended on each day; of all slices if none are `wanted`.
 
     `ripe` takes those of its rows that had matured by then, else those that have by now. `beyond` counts those beyond each
-    limit instead of giving quantiles. Whoever asks often gives the view's `watermarks`, which cost as much as a small scan.
+    limit instead of giving quantiles.
     """
     table = view.fact(scan.fact, scan.columns)
     zones = tuple(view.zones()) if ZONE in table.columns else ()
@@ -277,8 +269,8 @@ def sums_of(
         parts.calendar,
         {ZONE: "string", "_part": "int64", "_from": "timestamp(6)", "_to": "timestamp(6)"},
     )
-    marks = view.watermarks() if watermarks is None else watermarks
-    times = {"from": parts.first, "to": parts.last} | stored({f"watermark:{name}": at for name, at in marks.items()})
+    marks = {f"watermark:{name}": at for name, at in view.watermarks().items()}
+    times = {"from": parts.first, "to": parts.last} | stored(marks)
     every = wanted is None
     texts = [
         slice_text(by, slice_)

@@ -38,6 +38,7 @@ from analytics.measure import (
     slice_text,
     stacked,
 )
+from analytics.memory import Memory
 from analytics.named import NAMED
 from analytics.pain import aged
 from analytics.persistence import DRAWN, KEPT, settled
@@ -137,14 +138,7 @@ class Judge:
     drivers: Rota[Found] = field(default_factory=Rota)
     charts: Charts = field(default_factory=Charts)
     watch: Watch = field(default_factory=Watch)
-    last: dict[Any, tuple[Any, Any, Any]] = field(default_factory=dict)
-    """What was made of the last answers, which stays the same while they and all beside them do (see `_Judgement._same`)."""
-    judged: dict[tuple[Kpi, tuple[str, ...]], tuple[Any, dict[Slice, tuple[Figures, State, Reading]]]] = field(
-        default_factory=dict
-    )
-    """What was judged last, per KPI and grouping: of a slice whose figures are the same, the reading is."""
-    master: Any = None
-    """The master data that both were made under; under any other they are forgotten."""
+    memory: Memory = field(default_factory=Memory)
     progress: Callable[[int, int, str], None] = field(default=_unseen)
 
     @property
@@ -232,10 +226,8 @@ class _Judgement:
         )
         self.silences = judge_.silences.told(view, self.watermarks, judge_.timezone)
         self.master = view.master
-        if judge_.master is not self.master.tables:  # limits, peers and what slices inherit may all be others
-            judge_.master = self.master.tables
-            judge_.last.clear()
-            judge_.judged.clear()
+        self.memory = judge_.memory
+        self.memory.under(self.master.tables)
         self.contracts = [row["contract"] for row in self.master.contracts]
         self.asking = ThreadPoolExecutor(1)
         """Asks while figures are judged: a view answers one question at a time, and nobody else may ask it meanwhile."""
@@ -253,13 +245,13 @@ class _Judgement:
             answers = self._ahead(asks)
             for done, scan in enumerate(plan):
                 self.judge.progress(done, len(asks), scan.fact)
-                found += self._same(
+                found += self.memory.same(
                     scan, next(answers), self._behind(scan, present), partial(self._scan, scan, present)
                 )
             for done, named in enumerate(alone, start=len(plan)):
                 self.judge.progress(done, len(asks), named[0].key)
                 judged_ = partial(self._named, named, present, found)
-                found += self._same(tuple(named), next(answers), self._behind(named, present), judged_)
+                found += self.memory.same(tuple(named), next(answers), self._behind(named, present), judged_)
         self.judge.progress(1, 1, "")
         kpis = {kpi.key: kpi for kpi in self.judge.kpis}
         return self._dated(self._deserved(found, kpis), kpis, persistent=persistent)
@@ -276,7 +268,7 @@ class _Judgement:
             own = [readings[at] for at in places]
             mix = {identity: each for identity, each in mixed.items() if identity[0] == key}
             weigh = partial(self._weigh, own, kpis, mix)
-            weighed = self._same(("deserved", key), None, (own, rate, mix), weigh)
+            weighed = self.memory.same(("deserved", key), None, (own, rate, mix), weigh)
             for at, each in zip(places, weighed, strict=True):
                 found[at] = each
         return found
@@ -285,13 +277,6 @@ class _Judgement:
         self, readings: Sequence[Reading], kpis: Mapping[str, Kpi], mixed: Mapping[tuple[str, Slice], Mix], _: Any
     ) -> list[Reading]:
         return deserved(readings, kpis, self.master, self.judge.false_discovery_rate, mixed)
-
-    def _same(self, asked: Any, answer: Any, beside: Any, judged_: Callable[[Any], Any]) -> Any:
-        """Give what was made of an answer in the judgement before, if it is the same one and all beside it is the same too."""
-        last = self.judge.last.get(asked)
-        if last is None or last[0] is not answer or last[1] != beside:
-            last = self.judge.last[asked] = (answer, beside, judged_(answer))
-        return last[2]
 
     def _behind(self, asked: Scan | Sequence[Kpi], present: Present) -> Any:
         """Give all that readings depend on beside the figures: the window, the contracts in force, the health of the feeds."""
@@ -312,10 +297,9 @@ class _Judgement:
         """Give the case-mix of the slices that are red, where their KPI says what a case is; slices of one case have no mix."""
         wanted: dict[tuple[str, tuple[str, ...]], None] = {}
         for reading in readings:
-            by = tuple(name for name, _ in reading.slice)
-            mixed = by and reading.level is Level.RED and not set(by) & set(kpis[reading.kpi].case_mix)
-            if mixed and kpis[reading.kpi].case_mix:
-                wanted[reading.kpi, by] = None
+            case = kpis[reading.kpi].case_mix
+            if reading.level is Level.RED and reading.slice and case and not dict(reading.slice).keys() & set(case):
+                wanted[reading.kpi, tuple(name for name, _ in reading.slice)] = None
         found = {}
         for key, by in wanted:
             names = [rule.name for rule in self.judge.feeds if rule.fact == kpis[key].fact]
@@ -353,17 +337,11 @@ class _Judgement:
         states: Mapping[Slice, State],
         span: tuple[datetime | None, datetime],
     ) -> list[Reading]:
-        under = (span, self.contracts)
-        last = self.judge.judged.get((kpi, by))
-        known = last[1] if last is not None and last[0] == under else {}
-        health = [states.get(f.slice, FINE) for f in figures]
-        new = [at for at, f in enumerate(figures) if known.get(f.slice, (None,))[:2] != (f, health[at])]
-        limits = [self._limits(kpi, figures[at].slice) for at in new]
-        fresh = judged(kpi, [figures[at] for at in new], [health[at] for at in new], span, limits)
-        found = {figures[at].slice: (figures[at], health[at], reading) for at, reading in zip(new, fresh, strict=True)}
-        now = {f.slice: found[f.slice] if f.slice in found else known[f.slice] for f in figures}
-        self.judge.judged[kpi, by] = (under, now)
-        return [each for *_, each in now.values()]
+        def anew(new: Sequence[Figures], health: Sequence[State]) -> list[Reading]:
+            return judged(kpi, new, health, span, [self._limits(kpi, each.slice) for each in new])
+
+        health = {each.slice: states.get(each.slice, FINE) for each in figures}
+        return self.memory.readings((kpi, by), (span, self.contracts), figures, health, anew)
 
     def _answers(
         self, kpis: Sequence[Kpi], answer: pd.DataFrame, before: Sequence[Reading]
@@ -414,7 +392,7 @@ class _Judgement:
         rows = self.view.ask(("presence", fact, every, kinds_), lambda _: presence(every, kinds_, table), {})
         beside = (own, dict(sources), self.silences, frozenset(self.watermarks))
         look = partial(self._slices, kpis, every, kinds_, sources)
-        present |= self._same(("presence", fact), rows, beside, look)
+        present |= self.memory.same(("presence", fact), rows, beside, look)
 
     def _slices(
         self,

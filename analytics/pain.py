@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from analytics.figures import is_proportion, q_of, shape_of, sides
+from analytics.kpi import changed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,7 +35,7 @@ def weighed(kpi: Kpi, customers: float, days: float = 0.0) -> float:
 def aged(reading: Reading, kpi: Kpi, moment: datetime) -> Reading:
     """Weigh a reading's pain by how long its level has stood."""
     days = 0.0 if reading.since is None else (moment - reading.since).days
-    return replace(reading, pain=weighed(kpi, reading.customers, days))
+    return changed(reading, pain=weighed(kpi, reading.customers, days))
 
 
 def customers_hurt(kpi: Kpi, f: Figures, green: Bound) -> float:

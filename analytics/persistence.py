@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from analytics.figures import sides
 from analytics.integrity import advised
-from analytics.kpi import Level, Reversal, Standing, Told
+from analytics.kpi import Level, Reversal, Standing, Told, changed
 from analytics.verdict import level_of
 from analytics.wording import value_and_limit
 
@@ -50,10 +50,10 @@ def settled(
     level, why = _level(reading, kpi, told, points, today, entered=entered)
     remembered = level is Level.RED or any(t.level is Level.RED or _was_beyond(t, kpi, reading) for t in told)
     standing = Standing(told, level is Level.RED or (entered and level is Level.UNKNOWN)) if remembered else None
-    done = replace(reading, standing=standing, reversed=_reversed(reading, kpi, past, points))
+    done = changed(reading, standing=standing, reversed=_reversed(reading, kpi, past, points))
     if not persistent or level is reading.level:
         return done
-    return replace(done, level=level, reason=advised(kpi, level, why))
+    return changed(done, level=level, reason=advised(kpi, level, why))
 
 
 def _told(before: Before) -> tuple[Told, ...]:

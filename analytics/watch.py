@@ -159,11 +159,10 @@ def _worsenings(
     chosen = [kpi for kpi in chosen if kpi.fact not in young]
     daily = {kpi.key: kpi for kpi in chosen}
     found: dict[str, list[tuple[Reading, Worsening]]] = {kpi.key: [] for kpi in chosen}
-    watermarks = view.watermarks()
     for scan in _scans(chosen):
         days = last_days(moment, zone, BASELINE + HELD_OUT + max(_unripe(kpi) for kpi in scan.kpis))
         sources = tuple(feed.name for feed in feeds if feed.fact == scan.fact)
-        every = sums_of(view, scan, None, sources, days, zone, ripe=False, beyond=True, watermarks=watermarks)
+        every = sums_of(view, scan, None, sources, days, zone, ripe=False, beyond=True)
         for sums in every:
             found[sums.kpi.key] += _judged(daily[sums.kpi.key], sums, known, days, view)
     return {

@@ -18,6 +18,7 @@ from analytics.master import TABLES, Master
 from analytics.measure import ZONE
 from data.answers import Answers
 from data.generations import CURRENT, active_generations, current
+from data.listening import Listening
 from data.tables import SQL_TYPES, among_sql, ddl, fold_expression, has_rows, log_expression, naive, plan_key, recoded
 
 if TYPE_CHECKING:
@@ -39,11 +40,6 @@ _ANY_BATCH = 4_611_686_018_427_387_903
 """Stands for a batch in compiled expressions, so that they serve every batch; no warehouse ever has so many."""
 KEPT = 1_000_000
 """A fact of up to so many rows is worked out once per judgement, a larger one in every scan: it would fill the memory."""
-_HEARD = """
-heard AS (SELECT source, partner, hour, batch, known FROM pulses SEMI JOIN current USING (source, generation)
-          WHERE batch <= $batch AND hour <= $moment AND known <= $moment),
-newest AS (SELECT source, max(hour) AS newest FROM heard GROUP BY ALL)"""
-"""When whom was heard of, as known at the moment, as tables to select from."""
 _FRAMES = {"string": "str", "float64": "float64", "timestamp(6)": "datetime64[us]", "int64": "Int64", "date": "object"}
 SMALL = 1_000
 """A table of more rows that is put beside the facts is not compared with the one of the last judgement."""
@@ -78,6 +74,7 @@ class Reader:
         self.active = active_generations(con, sources, self.batch)
         self.sources = tuple(sources)
         self.as_loaded = self._is_as_loaded()
+        self._listening = Listening(con, self.active, self.batch, self._now, self.as_loaded)
         self._tables: dict[str, ir.Table] = {}
         self._put: dict[str, Any] = {}
         """What was put beside the facts; None where it is too much to be compared."""
@@ -500,66 +497,15 @@ class Reader:
 
     def watermarks(self) -> dict[str, datetime]:
         """Give each source's newest event not after the moment, as aware UTC times."""
-        if self.as_loaded:
-            sql = "SELECT source, generation, max(newest_at) FROM batches WHERE batch <= ? GROUP BY ALL"
-            rows = self.con.execute(sql, [self.batch]).fetchall()
-        else:
-            rows = [
-                row for fact in {g.fact for g in self.active}.difference(MASTER) for row in self._past_watermarks(fact)
-            ]
-        current = {(g.source, g.number) for g in self.active}
-        return {source: at.replace(tzinfo=UTC) for source, number, at in rows if at and (source, number) in current}
-
-    def _past_watermarks(self, fact: str) -> list[Any]:
-        columns = ["at"] if FACTS[fact].snapshot else [f"{kind}_at" for kind in FACTS[fact].kinds]
-        newest = ", ".join(f'max("{c}") FILTER ("{c}" <= $moment)' for c in columns)
-        seen = "batch <= $batch AND coalesce(recorded_at <= $moment, true)"
-        values = {"moment": self._now, "batch": self.batch}
-        rows = self.con.execute(
-            f"SELECT source, generation, greatest({newest}) FROM {fact}_statements WHERE {seen} GROUP BY ALL", values
-        ).fetchall()
-        if not FACTS[fact].snapshot:
-            rows += self.con.execute(
-                f'SELECT source, generation, max("at") FROM {fact}_events WHERE {seen} AND "at" <= $moment GROUP BY ALL',
-                values,
-            ).fetchall()
-        best: dict[tuple[str, int], Any] = {}
-        for source, number, at in rows:
-            if at is not None:
-                best[source, number] = max(at, best.get((source, number), at))
-        return [(source, number, at) for (source, number), at in best.items()]
+        return self._listening.watermarks
 
     def heard(self) -> pd.DataFrame:
-        """Give when each partner of each source was heard last, and how much is known of when it was.
-
-        Columns: source, partner, last (hour, UTC without a zone), newest (the source's own), told (a digest of all hours).
-        """
-        return self.con.execute(
-            f"WITH {CURRENT}, {_HEARD} SELECT source, partner, max(hour) AS last, any_value(newest) AS newest, "
-            "bit_xor(hash(hour, batch, known)) AS told FROM heard JOIN newest USING (source) "
-            "WHERE partner IS NOT NULL GROUP BY source, partner",
-            self._listening(),
-        ).df()
+        """Give when each partner of each source was heard last (see `Listening.heard`)."""
+        return self._listening.heard()
 
     def pulses(self, look_back: timedelta, of: Sequence[tuple[str, str]]) -> pd.DataFrame:
-        """Give the hours in which some partners of sources had events, over the time before the source's newest one.
-
-        Columns: source, partner, hour (UTC without a zone).
-        """
-        heard = self.con.execute(
-            f"WITH {CURRENT}, {_HEARD}, wanted AS (SELECT unnest($of_sources::VARCHAR[]) AS source, "
-            "unnest($of_partners::VARCHAR[]) AS partner) "
-            "SELECT DISTINCT source, partner, hour FROM heard JOIN newest USING (source) "
-            "SEMI JOIN wanted USING (source, partner) WHERE hour >= newest - $look_back",
-            self._listening()
-            | {"look_back": look_back, "of_sources": [s for s, _ in of], "of_partners": [p for _, p in of]},
-        )
-        # a million names of a few hundred partners: as categories they need not be made into texts one by one
-        frame: pd.DataFrame = heard.to_arrow_table().to_pandas(strings_to_categorical=True)
-        return frame
-
-    def _listening(self) -> dict[str, Any]:
-        return current(self.active) | {"batch": self.batch, "moment": self._now}
+        """Give the hours in which some partners of sources had events (see `Listening.pulses`)."""
+        return self._listening.pulses(look_back, of)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ _BAD = {"malus": {Level.RED}, "bonus": {Level.RED, Level.AMBER}}
 
 def _at_risk(name: str, readings: Sequence[Reading], master: Master, by: tuple[str, ...]) -> pd.DataFrame:
     """Weigh the contracts whose KPI is judged for just the slice that they are about, in the network's base currency."""
-    levels = {(r.kpi, r.slice): r.level for r in readings}
+    about = {str(row["kpi"]) for row in master.contracts}
+    levels = {(r.kpi, r.slice): r.level for r in readings if r.kpi in about}
     found = []
     for row in master.contracts:
         level = levels.get((str(row["kpi"]), master.scope_of(row)), Level.UNKNOWN)

@@ -18,6 +18,7 @@ from analytics.facts import FACTS, MASTER
 from analytics.health import LOOK_BACK, Silences, silences
 from data import reader, shelf
 from data.demo import LiveNetwork, write_network
+from data.schedule import TURNS, lasting
 from data.session import Session
 from data.settings import load_settings
 from data.shelf import Shelf
@@ -85,6 +86,10 @@ def told(board):
 def agree(network):
     one, other = told(kept(network)), told(network.session.look(judge_of(network.session)))
     assert len(one["readings"]) > 500
+    same(one, other)
+
+
+def same(one, other):
     differing = [
         (a["kpi"], a["slice"], {name: (a[name], b[name]) for name in a if a[name] != b[name]})
         for a, b in zip(one["readings"], other["readings"], strict=True)
@@ -128,6 +133,19 @@ def test_every_judgement_is_that_of_one_who_keeps_nothing(running):
     }
     # a load between two judgements leaves tables in place, and takes their changed rows away only
     assert any(running.shelf._worn.values())
+
+
+def test_what_follows_a_load_in_turn_is_there_when_all_had_theirs(running):
+    """Histories, charts and drivers of one that runs, against those of a judge that makes all of them at once."""
+    session = running.session
+    judge = lasting(session.judge())
+    judge.watch.fresh_for = timedelta(0)
+    session.look(judge, shelf=running.shelf)
+    assert go_on(running, timedelta(minutes=45))
+    for _ in range(TURNS):
+        board = session.look(judge, shelf=running.shelf)
+    same(told(board), told(session.look(session.judge(), shelf=running.shelf)))
+    assert sum(bool(each.drivers) for each in board.readings) > 5
 
 
 def test_so_is_one_after_much_has_changed(running, monkeypatch):
