@@ -501,7 +501,11 @@ class Reader:
 
     def heard(self) -> pd.DataFrame:
         """Give when each partner of each source was heard last (see `Listening.heard`)."""
-        return self._listening.heard()
+        if self.shelf is None or not self.as_loaded:
+            return self._listening.heard()
+        # of when somebody was heard of, nothing finer than hours is kept
+        hour = self._now.replace(minute=0, second=0, microsecond=0)
+        return self._answers.of(("heard", self.batch, hour), FACTS, self._listening.heard)
 
     def pulses(self, look_back: timedelta, of: Sequence[tuple[str, str]]) -> pd.DataFrame:
         """Give the hours in which some partners of sources had events (see `Listening.pulses`)."""

@@ -19,30 +19,31 @@ LEAST_EVENTS = 5
 """With fewer nothing is usual yet."""
 LEAST_GAP = 4.0
 """Hours of silence that are nobody's trouble."""
-_FEED = ["fact", "source", "partner", "country"]
+_FEED = ["source", "partner", "country"]
 
 
 def _feeds(sight: Sight) -> Any:
     """Give per fact, source, partner and country the newest event, its age in hours, the longest gap before it, and their ratio."""
-    parts = []
-    for name in FED:
-        rows = sight.fact(name)
-        parts.append(rows.select(ibis.literal(name).name("fact"), "source", "partner", "country", at="last_event_at"))
-    heard = parts[0]
-    for part in parts[1:]:
-        heard = heard.union(part)
-    heard = heard.filter(heard.partner.notnull(), heard["at"].notnull()).mutate(country=heard.country.fill_null("?"))
+    feeds = ibis.union(*(_feeds_of(sight, name) for name in FED))
+    gap = ibis.greatest(feeds.longest, LEAST_GAP)
+    age = (sight.moments["now"].epoch_seconds() - feeds.newest_at.epoch_seconds()) / 3600.0
+    return feeds.mutate(age_hours=age, longest_gap_hours=gap, silence=age / gap)
+
+
+def _feeds_of(sight: Sight, fact: str) -> Any:
+    """Give per source, partner and country of a fact the newest event and the longest gap in hours before it."""
+    rows = sight.fact(fact)
+    heard = rows.select("source", "partner", "country", at="last_event_at")
+    heard = heard.filter(heard.partner.notnull(), heard["at"].notnull())
     newest = heard.group_by(_FEED).agg(newest_at=heard["at"].max())
-    heard = heard.join(newest, _FEED)
+    newest = newest.rename({f"_{name}": name for name in _FEED})
+    heard = heard.join(newest, [heard[name].identical_to(newest[f"_{name}"]) for name in _FEED])
     heard = heard.filter(heard["at"] >= heard.newest_at - HABIT)
     own = ibis.window(group_by=_FEED, order_by="at")
     heard = heard.mutate(gap=(heard["at"].epoch_seconds() - heard["at"].lag().over(own).epoch_seconds()) / 3600.0)
     feeds = heard.group_by([*_FEED, "newest_at"]).agg(events=heard.count(), longest=heard.gap.max())
     feeds = feeds.filter(feeds.events >= LEAST_EVENTS)
-    gap = ibis.greatest(feeds.longest, LEAST_GAP)
-    age = (sight.moments["now"].epoch_seconds() - feeds.newest_at.epoch_seconds()) / 3600.0
-    country = feeds.country.nullif("?")
-    return feeds.mutate(age_hours=age, longest_gap_hours=gap, silence=age / gap, country=country)
+    return feeds.select(*_FEED, "newest_at", "longest", fact=ibis.literal(fact))
 
 
 def _silence(sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> Any:  # noqa: ARG001  # one signature
