@@ -266,9 +266,14 @@ class Warehouse:
 def _fingerprint() -> str:
     """Digest the code that expressions are built with, so that none is remembered beyond it."""
     digest = hashlib.blake2b(f"{version('ibis-framework')} {version('sqlglot')}".encode(), digest_size=16)
-    for path in sorted(Path(analytics.__file__).parent.rglob("*.py")):
+    for path in building_code():
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def building_code() -> list[Path]:
+    """Name the files that expressions are built by: those of the analytics, and those beside this one."""
+    return sorted([*Path(analytics.__file__).parent.rglob("*.py"), *Path(__file__).parent.glob("*.py")])
 
 
 def duckdb_path(url: str) -> str | None:

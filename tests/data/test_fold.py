@@ -3,19 +3,22 @@
 
 import hashlib
 import random
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from fold_reference import Said, facts, positioned, told
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+import data
 from analytics.facts import FACTS
 from analytics.fold import FoldPlan, event_columns, fact_columns, fold, statement_columns
 from analytics.moments import compile_template
 from data.generations import Generation
-from data.warehouse import Warehouse
+from data.warehouse import Warehouse, building_code
 
 ORDERS = FACTS["repair_orders"]
 EXTRAS = {"made_sla": "bool", "score": "number"}
@@ -428,3 +431,16 @@ def test_the_newest_batch_of_a_snapshot_wins(network_of, loads, half):
         assert live.facts("stock_levels") == {key: present(row) for key, row in facts(fact, rows).items()}
         live.refold("stock_levels")
         assert live.facts("stock_levels") == {key: present(row) for key, row in facts(fact, rows).items()}
+
+
+def test_what_was_compiled_is_forgotten_with_the_code_that_built_it():
+    """The file remembers compiled expressions; built by other code they may say something else."""
+    product = Path(data.__file__).parents[1]
+    building = [
+        path
+        for part in ("analytics", "data", "layouts", "alerts")
+        for path in (product / part).rglob("*.py")
+        if re.search(r"^import ibis|^from ibis", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert len(building) > 20
+    assert set(building) <= set(building_code())
