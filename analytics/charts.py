@@ -46,7 +46,7 @@ BASELINE = 60
 class Charts:
     """Keeps what charts said for a while: they move once a day, and cost as much as the figures of the day."""
 
-    rota: Rota[dict[str, Any] | None] = field(default_factory=Rota)
+    rota: Rota[dict[str, Any]] = field(default_factory=Rota)
 
     def charted(
         self,
@@ -69,7 +69,9 @@ class Charts:
         wanted: Wanted = defaultdict(list)
         limits = {(r.kpi, r.slice): r for r in drawn}
         booked = [r for r in drawn if not is_state(named[r.kpi]) and SMALL not in dict(r.slice).values()]
-        for reading in self.rota.due(booked, named, now):
+        found: dict[Identity, dict[str, Any] | None] = {}
+        due = self.rota.due(booked, named, now)
+        for reading in due:
             wanted[reading.kpi, frozenset(dict(reading.slice))].append(reading.slice)
         days = last_days(moment, zone, BASELINE + HELD_OUT)
         for scan in shared(kpis):
@@ -82,7 +84,9 @@ class Charts:
                 key = sums.kpi.key
                 own = [limits[key, slice_] for slice_ in sums.slices]
                 for reading, chart in zip(own, _read(named[key], own, sums.of, days, view.master), strict=True):
-                    self.rota.keep(reading, chart, now)
+                    found[key, reading.slice] = chart
+        for reading in due:
+            self.rota.keep(reading, found.get((reading.kpi, reading.slice)), now)
         return {identity: self.rota.get(identity) for identity in limits}
 
 

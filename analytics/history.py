@@ -182,16 +182,18 @@ class Archive:
         booked = [r for r in drawn if not is_state(named[r.kpi]) and SMALL not in dict(r.slice).values()]
         current = {(r.kpi, r.slice): r for r in booked}
         wanted: Wanted = defaultdict(list)
-        for reading in self.rota.due(booked, named, now):
+        found: dict[tuple[str, Slice], Points] = {}
+        due = self.rota.due(booked, named, now)
+        for reading in due:
             wanted[reading.kpi, frozenset(dict(reading.slice))].append(reading.slice)
         for scan in shared(kpis):
             drawn_by = tuple(by for by in scan.groupings if any(wanted[kpi.key, frozenset(by)] for kpi in scan.kpis))
             if not drawn_by:
                 continue
             sources = tuple(f.name for f in feeds if f.fact == scan.fact)
-            found = _points(view, replace(scan, groupings=drawn_by), wanted, sources, moment, zone)
-            for identity, each in found.items():
-                self.rota.keep(current[identity], each, now)
+            found |= _points(view, replace(scan, groupings=drawn_by), wanted, sources, moment, zone)
+        for reading in due:
+            self.rota.keep(reading, found.get((reading.kpi, reading.slice)), now)
         today = now.day.isoformat()
         points = {
             identity: (*kept[:-1], (today, reading.value))

@@ -14,11 +14,12 @@ import time
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from data.demo import LiveNetwork
-from data.schedule import lasting
+from data.schedule import TURNS, lasting
 from data.session import Session
 from data.settings import load_settings
 from data.shelf import Shelf
@@ -37,11 +38,9 @@ STEPS = {
 
 
 WARM = 3
-"""Judgements of which the fastest is told, with and without statistics."""
+"""Judgements of which the fastest is told, with and without statistics; and loads, with what follows."""
 TARGET = 3.0
 """Seconds that a judgement may take as it runs."""
-BETWEEN = 3
-"""Judgements between two loads, while nothing is loaded; the product has eleven."""
 
 
 def _run(arguments: list[str], folder: Path, name: str) -> tuple[float, float, int]:
@@ -99,24 +98,31 @@ def judge(settings: str) -> None:
     running, shelf = lasting(session.judge()), Shelf(session.warehouse)
     live, told = LiveNetwork(Path(settings).parent), []
 
-    def waited() -> tuple[float, float]:
-        clock[0] += timedelta(seconds=5)
-        return _judged(session, running=running, shelf=shelf)
-
-    for each in [[], *rounds]:  # what follows a load is compiled once too
-        each.append(min(waited() for _ in range(BETWEEN)))
-        clock[0] += timedelta(seconds=60 - 5 * BETWEEN)
+    idle, busy = [], []
+    for _ in range(1 + WARM):
+        # what follows a load in turn has followed it when the next one comes
+        for _ in range(TURNS):
+            clock[0] += timedelta(seconds=5)
+            idle.append(_judged(session, running=running, shelf=shelf))
+        clock[0] += timedelta(seconds=60 - 5 * TURNS)
         live.advance(clock[0])
         told.append(_loaded(session))
-        each.append(_judged(session, running=running, shelf=shelf))
+        busy.append(_judged(session, running=running, shelf=shelf))
     session.close()
-    print(json.dumps({"best": [min(times) for times in zip(*rounds, strict=True)], "told": told[1:]}))
+    # what follows a load is compiled with the first one
+    running_ = {"idle": idle[TURNS:], "busy": busy[1:], "told": told[1:]}
+    print(json.dumps({"best": [min(times) for times in zip(*rounds, strict=True)]} | running_))
 
 
 def _loaded(session: Session) -> int:
     """Load from every source; give how many rows were new."""
     loader = session.loader()
     return sum(loader.load(source).tally.stored for source in session.settings.sources)
+
+
+def _middle(times: list[tuple[float, float]]) -> str:
+    seconds, cpu = (sorted(each) for each in zip(*times, strict=True))
+    return f"median {median(seconds):.2f} s, slowest {seconds[-1]:.2f} s, {median(cpu):.1f} s of CPU"
 
 
 def run(folder: Path) -> None:
@@ -137,11 +143,11 @@ def run(folder: Path) -> None:
     again = f"from benchmarks.network import judge; judge({str(out / 'settings.toml')!r})"
     seconds, peak, code = _run(["-c", again], folder, "warm")
     found = json.loads((folder / "warm.json").read_bytes())
-    (warm, cpu), (bare, bare_cpu), (idle, idle_cpu), (busy, busy_cpu) = found["best"]
+    (warm, cpu), (bare, bare_cpu) = found["best"]
     print(
         f"judging warm: with nothing kept {warm:.2f} s, {cpu:.1f} s of CPU; without the statistics {bare:.2f} s, {bare_cpu:.1f} s "
         f"of CPU: they take {warm / bare:.2f} times as long, {cpu / bare_cpu:.2f} times the CPU; peak memory {peak:,.0f} MB, "
-        f"exit code {code}, {1 + 2 * WARM + (BETWEEN + 1) * (WARM + 1)} judgements in {seconds:.0f} s\n"
-        f"as it runs (must be <= {TARGET:g} s): {idle:.2f} s, {idle_cpu:.1f} s of CPU while nothing is loaded; {busy:.2f} s, "
-        f"{busy_cpu:.1f} s of CPU after a minute's load of {' / '.join(f'{rows:,}' for rows in found['told'])} rows"
+        f"exit code {code}, {1 + 2 * WARM + (TURNS + 1) * (WARM + 1)} judgements in {seconds:.0f} s\n"
+        f"as it runs (must be <= {TARGET:g} s): {_middle(found['idle'])} while nothing is loaded; {_middle(found['busy'])} "
+        f"after a minute's load of {' / '.join(f'{rows:,}' for rows in found['told'])} rows"
     )

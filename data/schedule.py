@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 
 TICK = 5.0
 """Seconds between judgements when nothing was loaded: feeds age, days begin."""
-TURNS = 12
-"""Histories, charts and drivers of what is drawn follow what was told within so many judgements: a minute."""
+TURNS = 8
+"""Histories, charts and drivers of what is drawn follow what was told within so many judgements: about a minute."""
 REWORKED_EVERY = timedelta(minutes=5)
 """How often they are worked out anew while nothing is told: orders grow older."""
 REWATCHED_EVERY = timedelta(hours=3)

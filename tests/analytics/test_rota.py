@@ -15,8 +15,8 @@ KPIS = {f"k{i}": SimpleNamespace(fact=f"fact{i // 2}", day="day", window_days=28
 """Two each are asked of the same rows."""
 
 
-def reading(key, slice_="A", limits=(1, 2)):
-    return SimpleNamespace(kpi=key, slice=(("partner", slice_),), limits=limits)
+def reading(key, slice_="A", limits=(1, 2), level="red", value=3.0):
+    return SimpleNamespace(kpi=key, slice=(("partner", slice_),), limits=limits, level=level, value=value)
 
 
 def at(seconds=0, batch=1, day=DAY):
@@ -68,11 +68,35 @@ def test_with_loads_before_every_judgement_none_waits_for_more_than_its_turn(eve
         assert i + 1 - oldest <= 3
 
 
-def test_what_is_new_or_under_other_limits_or_of_another_day_does_not_wait(every):
+def test_of_what_nothing_is_found_the_others_have_their_turn_all_the_same(every):
+    rota = Rota(turns=6, fresh_for=timedelta(minutes=5))
+    worked_out(rota, every, at())
+    turns = []
+    for i in range(6):
+        now = at(5 + i, batch=2)
+        due = rota.due(every, KPIS, now)
+        for each in due:
+            rota.keep(each, None, now)
+        turns.append({each.kpi for each in due})
+    assert [len(each) for each in turns] == [2] * 6
+    assert set.union(*turns) == set(KPIS)
+    assert rota.get(("k0", (("partner", "A"),))) is None, "what was there before is there no more"
+
+
+def test_while_only_time_passes_figures_that_move_have_their_turn(every):
+    rota = Rota(turns=12, fresh_for=timedelta(minutes=5))
+    worked_out(rota, every, at())
+    moved = [*every[:6], *(reading(key, value=4.0) for key in list(KPIS)[6:8]), *every[8:]]
+    assert worked_out(rota, moved, at(5)) == {"k6", "k7"}
+    assert worked_out(rota, moved, at(10)) == set()
+
+
+def test_what_is_new_or_of_another_level_or_under_other_limits_or_of_another_day_does_not_wait(every):
     rota = Rota(turns=6, fresh_for=timedelta(minutes=5))
     worked_out(rota, every, at())
     assert worked_out(rota, [*every, reading("k3", "B")], at(1)) == {"k3"}
     assert worked_out(rota, [*every[:-1], reading("k11", limits=(1, 3))], at(2)) == {"k11"}
+    assert worked_out(rota, [*every[:-1], reading("k11", limits=(1, 3), level="amber")], at(2)) == {"k11"}
     assert worked_out(rota, every, at(3, day=DAY + timedelta(days=1))) == set(KPIS)
     assert worked_out(rota, every, at(-60, day=DAY + timedelta(days=1))) == set(KPIS), "a moment before what is known"
 
