@@ -5,14 +5,13 @@ The rules are those of the NHS's "Making data count": a signal is special cause,
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from analytics.figures import q_of
-from analytics.history import is_state, last_days, shared, sums_of
+from analytics.history import booked, is_state, last_days, shared, sums_of, wanted_of
 from analytics.kpi import SMALL
 from analytics.measure import Scan, edges, groupings
 from analytics.opening import public_holidays
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from zoneinfo import ZoneInfo
 
-    from analytics.history import Wanted
     from analytics.judge import FeedRule, View
     from analytics.kpi import Bound, Kpi, Reading, Slice
     from analytics.master import Master
@@ -65,14 +63,11 @@ class Charts:
             replace(kpi, agreed=view.master.agreed(kpi)) for kpi in kpis
         ]  # rows are counted beyond these limits too
         named = {kpi.key: kpi for kpi in kpis}
-        now = Now(moment, moment.astimezone(zone).date(), view.batch)
-        wanted: Wanted = defaultdict(list)
+        now = Now.of(moment, zone, view.batch)
         limits = {(r.kpi, r.slice): r for r in drawn}
-        booked = [r for r in drawn if not is_state(named[r.kpi]) and SMALL not in dict(r.slice).values()]
+        due = self.rota.due(booked(drawn, named), named, now)
+        wanted = wanted_of(due)
         found: dict[Identity, dict[str, Any] | None] = {}
-        due = self.rota.due(booked, named, now)
-        for reading in due:
-            wanted[reading.kpi, frozenset(dict(reading.slice))].append(reading.slice)
         days = last_days(moment, zone, BASELINE + HELD_OUT)
         for scan in shared(kpis):
             by_drawn = tuple(by for by in scan.groupings if any(wanted[kpi.key, frozenset(by)] for kpi in scan.kpis))
@@ -159,8 +154,7 @@ def course(
     by = tuple(name for name, _ in reading.slice)
     scan = Scan(kpi.fact, kpi.day, 1, (next(each for each in groupings(kpi) if set(each) == set(by)),), (kpi,))
     sources = tuple(f.name for f in feeds if f.fact == kpi.fact)
-    wanted: Wanted = defaultdict(list, {(kpi.key, frozenset(by)): [reading.slice]})
-    series = list(sums_of(view, scan, wanted, sources, days, zone, ripe=False, beyond=True))
+    series = list(sums_of(view, scan, wanted_of([reading]), sources, days, zone, ripe=False, beyond=True))
     if not series:
         return None
     over = days[:-1]

@@ -178,14 +178,11 @@ class Archive:
         Points are what is known now of those days. KPIs of the state at the moment have none but those of earlier Boards.
         """
         named = {kpi.key: kpi for kpi in kpis}
-        now = Now(moment, moment.astimezone(zone).date(), view.batch)
-        booked = [r for r in drawn if not is_state(named[r.kpi]) and SMALL not in dict(r.slice).values()]
-        current = {(r.kpi, r.slice): r for r in booked}
-        wanted: Wanted = defaultdict(list)
+        now = Now.of(moment, zone, view.batch)
+        current = {(r.kpi, r.slice): r for r in booked(drawn, named)}
+        due = self.rota.due(list(current.values()), named, now)
+        wanted = wanted_of(due)
         found: dict[tuple[str, Slice], Points] = {}
-        due = self.rota.due(booked, named, now)
-        for reading in due:
-            wanted[reading.kpi, frozenset(dict(reading.slice))].append(reading.slice)
         for scan in shared(kpis):
             drawn_by = tuple(by for by in scan.groupings if any(wanted[kpi.key, frozenset(by)] for kpi in scan.kpis))
             if not drawn_by:
@@ -201,6 +198,18 @@ class Archive:
             if (kept := self.rota.get(identity)) is not None
         }
         return Past(points, named, moment, zone)
+
+
+def booked(readings: Sequence[Reading], kpis: Mapping[str, Kpi]) -> list[Reading]:
+    """Leave out readings of whose past days the facts tell nothing: those of states and functions, and pools."""
+    return [r for r in readings if not is_state(kpis[r.kpi]) and SMALL not in dict(r.slice).values()]
+
+
+def wanted_of(readings: Sequence[Reading]) -> Wanted:
+    wanted: Wanted = defaultdict(list)
+    for reading in readings:
+        wanted[reading.kpi, frozenset(dict(reading.slice))].append(reading.slice)
+    return wanted
 
 
 def shared(kpis: Sequence[Kpi]) -> list[Scan]:

@@ -6,11 +6,12 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import ceil
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
+    from zoneinfo import ZoneInfo
 
     from analytics.kpi import Kpi, Reading, Slice
 
@@ -26,6 +27,10 @@ class Now:
     moment: datetime
     day: date
     batch: int
+
+    @classmethod
+    def of(cls, moment: datetime, zone: ZoneInfo, batch: int) -> Self:
+        return cls(moment, moment.astimezone(zone).date(), batch)
 
 
 @dataclass(frozen=True)

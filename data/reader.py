@@ -111,10 +111,9 @@ class Reader:
         if key not in self._tables:
             if joined:
                 self._tables[key] = self._joined(key, name, joined)
-            elif self._is_alone_with(name):
-                self._lay_whole(name)
-            else:
-                base = self.base(name)
+                return self._tables[key]
+            base = self.base(name)
+            if key not in self._tables:  # where nobody else needs the base, it is laid within the fact
                 self._tables[key] = self._lay(key, key, lambda m: aged(name, base, _Sight(self, m)), "VIEW")
         return self._tables[key]
 
@@ -293,7 +292,7 @@ class Reader:
         key = f"log_{near or name}"
         if key not in self._tables:
             mine = [g for g in self.active if g.fact == name]
-            plan = self._warehouse.plan(self.con, name, mine)
+            plan = self._plan(name)
             same = (key, plan_key(plan), tuple((g.source, g.number) for g in mine))
             build = lambda m: log_expression(plan, mine, m["now"], _ANY_BATCH, near or None)  # noqa: E731  # used once, just below
             self._tables[key] = self._lay(key, same, build, "VIEW")
