@@ -26,6 +26,9 @@
 
   /* ---- the words around the tiles ------------------------------------------------------------------------------ */
 
+  // A green that stands in the lane of those that get worse is not hidden.
+  const hiddenGreens = (view) => view.counts.green - view.worsening;
+
   function drawCounts(board, view) {
     const { counts } = view;
     const why = Object.entries(counts.unknown_by).map(([health, count]) => say(`health.${health}`, { n: number(count) }));
@@ -35,7 +38,8 @@
     const parts = [
       judged,
       ...LEVELS.map((level) => part(level, counted(level))),
-      part("green", counted("green")),
+      ...(view.worsening ? [el("span", "worse", wallDraw.arrow(-40), say("counted.worse", { n: number(view.worsening) }))] : []),
+      part("green", say("counted.green", { n: number(hiddenGreens(view)) })),
       part("unknown", say(why.length ? "counted.unknown_why" : "counted.unknown", { n: number(counts.unknown), why: why.join(", ") })),
       el("span", "oldest", ticking(() => oldest(board))),
     ];
@@ -131,6 +135,7 @@
     const node = at("statement");
     const { counts } = view;
     const said = Object.fromEntries(["green", "judged", "unknown"].map((name) => [name, number(counts[name])]));
+    const hidden = number(hiddenGreens(view));
     const state = (className, mark, ...text) => {
       node.className = className;
       node.replaceChildren(shape(mark), el("p", "", ...text));
@@ -138,12 +143,12 @@
     node.hidden = false;
     if (counts.red + counts.turning + counts.amber) {
       // A lone row leaves most of the screen empty; an empty screen must say why it is empty.
-      node.hidden = rows > 1 || counts.unknown > 0 || !counts.green;
-      state("rest", "green", say("rest", { n: said.green }));
+      node.hidden = rows > 1 || counts.unknown > 0 || !hiddenGreens(view);
+      state("rest", "green", say("rest", { n: hidden }));
     } else if (!counts.judged) {
       state("", "unknown", view.name ? say("nothing_here", { area: view.name }) : say("nothing"));
     } else if (counts.unknown) {
-      state("", "unknown", say("green_unknown", said));
+      state("", "unknown", say("green_unknown", { ...said, green: hidden }));
     } else {
       const mark = () => marksOf(board)[0];
       const all = () => (mark() ? say("all_green", { ...said, age: age(mark()) }) : say("all_green_no_feed", said));

@@ -118,6 +118,8 @@ def test_greens_that_get_worse_have_a_lane_of_their_own(page, wall, board, feed)
         assert words in first
     assert page.get_attribute("#worse .cell .cover >> nth=0", "href").startswith("/kpi/late_repairs?partner=")
     assert text(page, "#worse .beyond") == f"+ {9 - len(cells)} more"
+    greens = sum(1 for reading in BOARDS[board]().readings if reading.level.value == "green")
+    assert f" · 9 getting worse · {greens - 9} hidden green · " in text(page, "#counts")  # what is drawn is not hidden
     edges = page.evaluate("""() => [...document.querySelectorAll("#worse, #worse h2, #worse .cell, #worse .beyond, #unknown")]
         .map((node) => node.getBoundingClientRect())
         .filter((box) => box.height && (box.right > innerWidth || box.bottom > innerHeight + 1)).length""")
