@@ -276,7 +276,7 @@ class Shelf:
     @staticmethod
     def _has_new_texts(con: duckdb.DuckDBPyConnection, rows: str, coded: dict[str, str]) -> bool:
         tests = [
-            f"count(*) FILTER ({column} IS NOT NULL AND {column} NOT IN (SELECT unnest(enum_range(NULL::{type_}))::VARCHAR))"
+            f"count(*) FILTER ({column} IS NOT NULL AND TRY_CAST({column} AS {type_}) IS NULL)"
             for column, type_ in coded.items()
         ]
         found = con.execute(f"SELECT {' + '.join(tests) or '0'} FROM {rows}").fetchone()

@@ -43,8 +43,8 @@ def _repeats(claims: Any, sight: Sight) -> Any:
     nobody's earlier claim. All claims of one order and different parts are lines of one.
     """
     known = _with_orders(claims, sight)
-    lines = known.mutate(same_line=_same_line(known))
-    units = _units(lines)
+    lines = _with_same_line(known)
+    units = _units(known)
     found = lines.join(units, (lines.device == units.unit_device) & (lines.unit == units.unit), how="left")
     earlier = found.same_line.coalesce(found.open_beside, found.shortly_before)
     device = found.device.notnull()
@@ -88,13 +88,20 @@ def _with_orders(claims: Any, sight: Sight) -> Any:
     )
 
 
-def _same_line(rows: Any) -> Any:
-    """Give the latest earlier claim of the same order and part, packed; nothing where a claim names no order."""
-    alike = ibis.window(group_by=[rows.claimed_order, rows.part], order_by=[rows["at"], rows.key], **_EARLIER)
-    before = (
-        ibis.ifelse(rows.live, _packed(rows["at"].epoch_seconds(), rows.key), ibis.null("string")).max().over(alike)
-    )
-    return ibis.ifelse(rows.claimed_order.notnull(), before, ibis.null("string"))
+def _with_same_line(rows: Any) -> Any:
+    """Add `same_line`: the latest earlier claim of the same order and part, packed; nothing where a claim names no order."""
+    own = rows.filter(rows.claimed_order.notnull()).select("key", "at", "live", line=_line(rows))
+    # most lines are claimed once, and sorting those would be for nothing
+    own = own.semi_join(own.group_by("line").having(own.count() > 1).agg(), "line")
+    alike = ibis.window(group_by="line", order_by=["at", "key"], **_EARLIER)
+    packed = ibis.ifelse(own.live, _packed(own["at"].epoch_seconds(), own.key), ibis.null("string"))
+    before = own.select(line_key="key", same_line=packed.max().over(alike))
+    return rows.left_join(before, rows.key == before.line_key).drop("line_key")
+
+
+def _line(rows: Any) -> Any:
+    """Write the order and part of a claim as one text; claims without a part are of one line."""
+    return rows.claimed_order + ibis.ifelse(rows.part.isnull(), "", "\x1f" + rows.part.cast("string"))
 
 
 def _units(rows: Any) -> Any:

@@ -139,7 +139,7 @@ def _units(sight: Sight, kpi: Kpi, by: Sequence[str]) -> ir.Table:
     orders = _orders(sight, kpi, by)
     held = _within(orders, unit)
     held = held.group_by(list(unit)).agg(rows=held.count(), open=held.open.sum(), actionable=held.actionable.sum())
-    days = _with_stock(_grid(orders, unit, sight), held, unit)
+    days = _grid(orders, unit, sight)
     days = days.filter(days.number < LOOK_BACK)
     past, fortnight = days.number >= 0, (days.number >= 0) & (days.ago < INTAKE_DAYS)
     done = days.group_by(list(unit)).agg(
@@ -149,9 +149,10 @@ def _units(sight: Sight, kpi: Kpi, by: Sequence[str]) -> ir.Table:
         intake=days.came.sum(where=fortnight),
         days=fortnight.sum(),
     )
-    days = days.left_join(done, list(unit)).select(days, peak=done.peak)
-    busy = (days.number >= 0) & (days.number < RECENT) & (days.stock >= ibis.greatest(days.peak, 1.0))
-    usual = days.group_by(list(unit)).agg(usual=days.left.quantile(0.5, where=busy), busy=busy.sum())
+    lately = _with_stock(days.filter(days.number < RECENT), held, unit)
+    lately = lately.left_join(done, list(unit)).select(lately, peak=done.peak)
+    busy = (lately.number >= 0) & (lately.stock >= ibis.greatest(lately.peak, 1.0))
+    usual = lately.group_by(list(unit)).agg(usual=lately.left.quantile(0.5, where=busy), busy=busy.sum())
     found = held.left_join(done, list(unit)).select(
         held, *(done[c] for c in ("peak", "done", "known", "intake", "days"))
     )
@@ -159,12 +160,17 @@ def _units(sight: Sight, kpi: Kpi, by: Sequence[str]) -> ir.Table:
     return _paced(found, sight)
 
 
-def _with_stock(grid: ir.Table, held: ir.Table, unit: Sequence[str]) -> ir.Table:
-    """Add `stock`: what lay there when a day began and what came on it, which is today's less what came since, plus what left."""
-    since = ibis.cumulative_window(group_by=list(unit), order_by="number")
-    grid = grid.mutate(_left=grid.left.sum().over(since), _came=grid.came.sum().over(since))
-    joined = grid.left_join(held, list(unit))
-    return joined.select(grid, stock=held.open + grid["_left"] - grid["_came"] + grid.came).drop("_left", "_came")
+def _with_stock(days: ir.Table, held: ir.Table, unit: Sequence[str]) -> ir.Table:
+    """Add `stock`: what lay there when a day began and what came on it, which is today's less what came since, plus what left.
+
+    Each day is paired with those since: the engine would cut a running sum into far more parts than there are days.
+    """
+    since = days.select(*unit, _number=days.number, _came=days.came, _left=days.left)
+    pairs = days.inner_join(since, [*unit, since["_number"] <= days.number])
+    added = pairs.group_by([*unit, "number"]).agg(_came=pairs["_came"].sum(), _left=pairs["_left"].sum())
+    days = days.left_join(added, [*unit, "number"]).select(days, added["_came"], added["_left"])
+    joined = days.left_join(held, list(unit))
+    return joined.select(days, stock=held.open + days["_left"] - days["_came"] + days.came).drop("_left", "_came")
 
 
 def _paced(units: ir.Table, sight: Sight) -> ir.Table:
