@@ -165,8 +165,9 @@ def _with_stock(days: ir.Table, held: ir.Table, unit: Sequence[str]) -> ir.Table
 
     Each day is paired with those since: the engine would cut a running sum into far more parts than there are days.
     """
-    since = days.select(*unit, _number=days.number, _came=days.came, _left=days.left)
-    pairs = days.inner_join(since, [*unit, since["_number"] <= days.number])
+    each = days.group_by([*unit, "number"]).agg(_came=days.came.sum(), _left=days.left.sum())
+    own, since = each.select(*unit, "number"), each.select(*unit, "_came", "_left", _number=each.number)
+    pairs = own.inner_join(since, [*unit, since["_number"] <= own.number])
     added = pairs.group_by([*unit, "number"]).agg(_came=pairs["_came"].sum(), _left=pairs["_left"].sum())
     days = days.left_join(added, [*unit, "number"]).select(days, added["_came"], added["_left"])
     joined = days.left_join(held, list(unit))
