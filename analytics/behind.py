@@ -96,17 +96,22 @@ def _sources(feeds: Sequence[FeedRule], kpi: Kpi) -> tuple[str, ...]:
     return tuple(rule.name for rule in feeds if rule.fact == kpi.fact)
 
 
-def pooled(readings: Sequence[Reading]) -> dict[Identity, list[Slice]]:
-    """Name for each pool of a judgement the slices that it is made of: those with rows, but too few to be judged alone."""
-    small: dict[tuple[str, tuple[str, ...]], list[Slice]] = defaultdict(list)
-    for r in readings:
-        if r.health is Health.LOW_SAMPLE and r.n > 0 and not _is_pool(r.slice):
-            small[r.kpi, tuple(dict(r.slice))].append(r.slice)
-    return {(r.kpi, r.slice): small[r.kpi, tuple(dict(r.slice))] for r in readings if _is_pool(r.slice)}
+def pooled(readings: Iterable[Reading], wanted: Iterable[Reading]) -> dict[Identity, list[Slice]]:
+    """Name for each pool that is wanted the slices that it is made of: those with rows, but too few to be judged alone."""
+    pools = {(r.kpi, r.slice): (r.kpi, _names(r.slice)) for r in wanted if _is_pool(r.slice)}
+    small: dict[tuple[str, tuple[str, ...]], list[Slice]] = {group: [] for group in pools.values()}
+    for r in readings if small else ():
+        if r.health is Health.LOW_SAMPLE and r.n > 0 and (r.kpi, _names(r.slice)) in small and not _is_pool(r.slice):
+            small[r.kpi, _names(r.slice)].append(r.slice)
+    return {identity: small[group] for identity, group in pools.items()}
+
+
+def _names(slice_: Slice) -> tuple[str, ...]:
+    return tuple(name for name, _ in slice_)
 
 
 def _is_pool(slice_: Slice) -> bool:
-    return SMALL in dict(slice_).values()
+    return any(value == SMALL for _, value in slice_)
 
 
 @dataclass(frozen=True)

@@ -57,13 +57,16 @@ def attach(
     known: Rota[Found] = Rota() if kept is None else kept
     now = Now.of(moment, zone, view.batch)
     missing = known.due(reds, {kpi.key: kpi for kpi in kpis}, now)
-    rows = behind(view, kpis, feeds, missing, moment, zone, pools=pooled(readings))
+    rows = behind(view, kpis, feeds, missing, moment, zone, pools=pooled(readings, missing))
     facts = {kpi.key: kpi.fact for kpi in kpis}
     for reading in missing:
         mine = rows.get((reading.kpi, reading.slice))
         known.keep(reading, Found(told(mine), hurt(mine, facts[reading.kpi])) if mine else None, now)
     found = {(r.kpi, r.slice): known.get((r.kpi, r.slice)) or Found() for r in reds}
-    driven = [changed(r, drivers=found[r.kpi, r.slice].drivers) if (r.kpi, r.slice) in found else r for r in readings]
+    driven = [
+        changed(r, drivers=found[r.kpi, r.slice].drivers) if r.level is Level.RED and (r.kpi, r.slice) in found else r
+        for r in readings
+    ]
     return driven, counted(reds, {identity: one.hurt for identity, one in found.items()})
 
 

@@ -191,7 +191,7 @@ class Judge:
         """Add to what is drawn its drivers, its chart, and where its customers stand already; give how many there are."""
         told = warned(readings, {kpi.key: kpi for kpi in self.kpis})
         driven, counted = attach(view, self.kpis, self.feeds, told, moment, self.zone, self.drivers, self.looks_into)
-        drawn = [r for r in driven if r.level in DRAWN or r.worsening] if self.looks_into else []
+        drawn = [r for r in driven if _is_told(r)] if self.looks_into else []
         to_chart = drawn if self.draws_charts else []
         change = self.charts.charted(view, self.kpis, self.feeds, to_chart, moment, self.zone)
         more = {
@@ -199,7 +199,7 @@ class Judge:
             for r in drawn
             for key in [(r.kpi, r.slice)]
         }
-        return [more.get((r.kpi, r.slice), r) for r in driven], counted.customers
+        return [more[r.kpi, r.slice] if _is_told(r) and more else r for r in driven], counted.customers
 
 
 def _days(previous: Past | None, today: date) -> tuple[str, ...]:
@@ -524,6 +524,11 @@ def _built(measure: Named, sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> ir.Ta
     assert measure.figures is not None  # noqa: S101  # a measure has this or `of_readings`
     found: ir.Table = measure.figures(sight, kpi, by)
     return found
+
+
+def _is_told(reading: Reading) -> bool:
+    """Tell whether a reading is more than counted."""
+    return reading.level in DRAWN or reading.worsening
 
 
 def _kept(reading: Reading, before: Before | None, moment: datetime) -> Reading:

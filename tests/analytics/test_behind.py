@@ -87,7 +87,7 @@ def looked(net, key, slice_=(), *, before=False):
     with net.warehouse.reader(net.names, net.now, timezone=net.settings.timezone) as view:
         readings = judge.board(view, net.now, 1).readings
         (reading,) = [r for r in readings if (r.kpi, r.slice) == (key, slice_)]
-        pools = pooled(readings)
+        pools = pooled(readings, readings)
         found = behind(view, judge.kpis, judge.feeds, [reading], net.now, judge.zone, pools=pools, before=before)
         return reading, found.get((key, slice_))
 
