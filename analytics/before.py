@@ -9,7 +9,7 @@ from analytics.answers import listed, slices
 from analytics.behind import lay_before
 from analytics.figures import from_row
 from analytics.history import lay_windows, scan_times
-from analytics.kpi import SMALL
+from analytics.kpi import is_pool
 from analytics.measure import GROUPING, Scan, aggregate, edges, groupings, slice_text, stacked
 from analytics.named import NAMED
 
@@ -108,7 +108,7 @@ def _pooled(
     members: Sequence[Slice],
 ) -> dict[Slice, Figures]:
     """Give what the slices that are a pool now were together."""
-    assert SMALL in dict(pool).values()  # noqa: S101  # nothing else is made of others
+    assert is_pool(pool)  # noqa: S101  # nothing else is made of others
     if not members:
         return {}
     rows = _scanned(judge, view, kpi, by, times, members)

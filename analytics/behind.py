@@ -14,7 +14,7 @@ import pandas as pd
 from analytics.drivers import Column
 from analytics.figures import q_of
 from analytics.history import lay_windows, scan_times, stored, window
-from analytics.kpi import SMALL, Health
+from analytics.kpi import Health, dimensions, is_pool
 from analytics.measure import ZONE, Scan, slice_text, windows_table
 from analytics.named.integrity import LEAST_CLOSINGS
 from analytics.suspects import MOST_ROWS, TOLD, suspects, tells
@@ -81,7 +81,7 @@ def behind(
     groups: dict[tuple[str, tuple[str, ...]], list[Reading]] = defaultdict(list)
     for reading in wanted:
         if tells(named[reading.kpi]):
-            groups[reading.kpi, tuple(name for name, _ in reading.slice)].append(reading)
+            groups[reading.kpi, dimensions(reading.slice)].append(reading)
     found: dict[Identity, Behind] = {}
     lay_windows(view, [named[key] for key, _ in groups], moment, zone)
     for (key, by), readings in groups.items():
@@ -98,20 +98,12 @@ def _sources(feeds: Sequence[FeedRule], kpi: Kpi) -> tuple[str, ...]:
 
 def pooled(readings: Iterable[Reading], wanted: Iterable[Reading]) -> dict[Identity, list[Slice]]:
     """Name for each pool that is wanted the slices that it is made of: those with rows, but too few to be judged alone."""
-    pools = {(r.kpi, r.slice): (r.kpi, _names(r.slice)) for r in wanted if _is_pool(r.slice)}
+    pools = {(r.kpi, r.slice): (r.kpi, dimensions(r.slice)) for r in wanted if is_pool(r.slice)}
     small: dict[tuple[str, tuple[str, ...]], list[Slice]] = {group: [] for group in pools.values()}
     for r in readings if small else ():
-        if r.health is Health.LOW_SAMPLE and r.n > 0 and (r.kpi, _names(r.slice)) in small and not _is_pool(r.slice):
-            small[r.kpi, _names(r.slice)].append(r.slice)
+        if r.health is Health.LOW_SAMPLE and r.n > 0 and (r.kpi, dimensions(r.slice)) in small and not is_pool(r.slice):
+            small[r.kpi, dimensions(r.slice)].append(r.slice)
     return {identity: small[group] for identity, group in pools.items()}
-
-
-def _names(slice_: Slice) -> tuple[str, ...]:
-    return tuple(name for name, _ in slice_)
-
-
-def _is_pool(slice_: Slice) -> bool:
-    return any(value == SMALL for _, value in slice_)
 
 
 @dataclass(frozen=True)
@@ -241,7 +233,7 @@ def _rows(
         inside, value = inside[told], value[told]
     below = frame["below"].to_numpy(dtype=float)[inside] if "below" in frame else np.ones(len(inside))
     observed, expected, hurt = _held(kpi, shape, value, below, edge, above=above)
-    fixed = {} if _is_pool(reading.slice) else dict(reading.slice)
+    fixed = {} if is_pool(reading.slice) else dict(reading.slice)
     return Behind(
         keys=frame["key"].to_numpy(dtype=object)[inside],
         orders=frame["order"].to_numpy(dtype=object)[inside],

@@ -12,7 +12,7 @@ import numpy as np
 
 from analytics.figures import q_of
 from analytics.history import booked, is_state, last_days, shared, sums_of, wanted_of
-from analytics.kpi import SMALL
+from analytics.kpi import dimensions, is_pool
 from analytics.measure import Scan, edges, groupings
 from analytics.opening import public_holidays
 from analytics.rota import Now, Rota
@@ -147,11 +147,11 @@ def course(
     none), "points": [{"day", "value", "n", "centre", "low", "high", "signal", "improving"}]}; means are freed of the season, as
     they are judged.
     """
-    if is_state(kpi) or kpi.window_days is None or SMALL in dict(reading.slice).values():
+    if is_state(kpi) or kpi.window_days is None or is_pool(reading.slice):
         return None
     kpi = replace(kpi, agreed=view.master.agreed(kpi))
     days = last_days(moment, zone, BASELINE + HELD_OUT)
-    by = tuple(name for name, _ in reading.slice)
+    by = dimensions(reading.slice)
     scan = Scan(kpi.fact, kpi.day, 1, (next(each for each in groupings(kpi) if set(each) == set(by)),), (kpi,))
     sources = tuple(f.name for f in feeds if f.fact == kpi.fact)
     series = list(sums_of(view, scan, wanted_of([reading]), sources, days, zone, ripe=False, beyond=True))

@@ -63,10 +63,7 @@ def attach(
         mine = rows.get((reading.kpi, reading.slice))
         known.keep(reading, Found(told(mine), hurt(mine, facts[reading.kpi])) if mine else None, now)
     found = {(r.kpi, r.slice): known.get((r.kpi, r.slice)) or Found() for r in reds}
-    driven = [
-        changed(r, drivers=found[r.kpi, r.slice].drivers) if r.level is Level.RED and (r.kpi, r.slice) in found else r
-        for r in readings
-    ]
+    driven = [changed(r, drivers=found[r.kpi, r.slice].drivers) if (r.kpi, r.slice) in found else r for r in readings]
     return driven, counted(reds, {identity: one.hurt for identity, one in found.items()})
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pandas as pd
 
-from analytics.behind import behind
+from analytics.behind import behind, pooled
 from analytics.driven import has_before, mix_rate, told
 from analytics.integrity import why
-from analytics.kpi import SMALL, Health, Level
+from analytics.kpi import Level, dimensions, is_pool
 from analytics.measure import ZONE, among, slice_text
 from analytics.named import NAMED
 from analytics.rows_behind import behind_number
@@ -53,8 +53,8 @@ _WORDS = {
 
 def explanation(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime) -> dict[str, Any]:
     """Give what `explain` adds to a reading; `rows` are at most 1,000 of the `rows_total` that it counts."""
-    slices = _slices(judge, view, kpi, reading, moment)
-    rows, total = _rows(judge, view, kpi, slices, tuple(name for name, _ in reading.slice), moment)
+    slices = _slices(judge, view, reading, moment)
+    rows, total = _rows(judge, view, kpi, slices, dimensions(reading.slice), moment)
     change = judge.charts.charted(view, [kpi], judge.feeds, [reading], moment, judge.zone)
     return {
         "change": charted(reading, change[reading.kpi, reading.slice]),
@@ -135,11 +135,11 @@ def _condition(condition: Condition) -> str:
     return f"{condition.column} {_WORDS[condition.operator]} {value}"
 
 
-def _slices(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datetime) -> list[Slice]:
+def _slices(judge: Judge, view: View, reading: Reading, moment: datetime) -> list[Slice]:
     """Name the slices that a reading is made of: its own, or those that were pooled."""
-    if SMALL not in dict(reading.slice).values():
+    if not is_pool(reading.slice):
         return [reading.slice]
-    return _pooled(judge, view, kpi, tuple(name for name, _ in reading.slice), moment)
+    return pooled(judge.board(view, moment, 0).readings, [reading])[reading.kpi, reading.slice]
 
 
 def _rows(
@@ -167,19 +167,6 @@ def _told(pack: Pack | None, record: dict[Any, Any], timezone: str) -> dict[Any,
     """Add the sentence that says why a row is implausible, by the clock of its site."""
     zone = record.pop(ZONE, None) or timezone
     return record if pack is None else record | {"why": why(pack, record, zone)}
-
-
-def _pooled(judge: Judge, view: View, kpi: Kpi, by: tuple[str, ...], moment: datetime) -> list[Slice]:
-    """Name the slices that a pool is made of: those with rows, but with too few of them to be judged alone."""
-    return [
-        r.slice
-        for r in judge.board(view, moment, 0).readings
-        if r.kpi == kpi.key
-        and tuple(name for name, _ in r.slice) == by
-        and SMALL not in dict(r.slice).values()
-        and r.health is Health.LOW_SAMPLE
-        and r.n > 0
-    ]
 
 
 def _plain(value: Any) -> Any:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from analytics.answers import listed, slices
 from analytics.figures import from_row
-from analytics.kpi import SMALL, Slice, changed
+from analytics.kpi import Slice, changed, is_pool
 from analytics.measure import (
     GROUPING,
     ZONE,
@@ -202,7 +202,7 @@ class Archive:
 
 def booked(readings: Sequence[Reading], kpis: Mapping[str, Kpi]) -> list[Reading]:
     """Leave out readings of whose past days the facts tell nothing: those of states and functions, and pools."""
-    return [r for r in readings if not is_state(kpis[r.kpi]) and SMALL not in dict(r.slice).values()]
+    return [r for r in readings if not is_state(kpis[r.kpi]) and not is_pool(r.slice)]
 
 
 def wanted_of(readings: Sequence[Reading]) -> Wanted:

@@ -27,7 +27,7 @@ from analytics.figures import Figures, pool
 from analytics.garbage import uncollected
 from analytics.health import FINE, LOOK_BACK, Silences, State, best, feed, of_feed, worst
 from analytics.history import Archive, lay_windows, scan_times, window
-from analytics.kpi import SMALL, Before, Health, Kpi, Level, Limits, Reading, Slice, changed
+from analytics.kpi import SMALL, Before, Health, Kpi, Level, Limits, Reading, Slice, changed, dimensions
 from analytics.measure import (
     Scan,
     aggregate,
@@ -191,7 +191,7 @@ class Judge:
         """Add to what is drawn its drivers, its chart, and where its customers stand already; give how many there are."""
         told = warned(readings, {kpi.key: kpi for kpi in self.kpis})
         driven, counted = attach(view, self.kpis, self.feeds, told, moment, self.zone, self.drivers, self.looks_into)
-        drawn = [r for r in driven if _is_told(r)] if self.looks_into else []
+        drawn = [r for r in driven if r.level in DRAWN or r.worsening] if self.looks_into else []
         to_chart = drawn if self.draws_charts else []
         change = self.charts.charted(view, self.kpis, self.feeds, to_chart, moment, self.zone)
         more = {
@@ -199,7 +199,7 @@ class Judge:
             for r in drawn
             for key in [(r.kpi, r.slice)]
         }
-        return [more[r.kpi, r.slice] if _is_told(r) and more else r for r in driven], counted.customers
+        return [more.get((r.kpi, r.slice), r) for r in driven], counted.customers
 
 
 def _days(previous: Past | None, today: date) -> tuple[str, ...]:
@@ -299,7 +299,7 @@ class _Judgement:
         for reading in readings:
             case = kpis[reading.kpi].case_mix
             if reading.level is Level.RED and reading.slice and case and not dict(reading.slice).keys() & set(case):
-                wanted[reading.kpi, tuple(name for name, _ in reading.slice)] = None
+                wanted[reading.kpi, dimensions(reading.slice)] = None
         found = {}
         for key, by in wanted:
             names = [rule.name for rule in self.judge.feeds if rule.fact == kpis[key].fact]
@@ -524,11 +524,6 @@ def _built(measure: Named, sight: Sight, kpi: Kpi, by: tuple[str, ...]) -> ir.Ta
     assert measure.figures is not None  # noqa: S101  # a measure has this or `of_readings`
     found: ir.Table = measure.figures(sight, kpi, by)
     return found
-
-
-def _is_told(reading: Reading) -> bool:
-    """Tell whether a reading is more than counted."""
-    return reading.level in DRAWN or reading.worsening
 
 
 def _kept(reading: Reading, before: Before | None, moment: datetime) -> Reading:

@@ -17,6 +17,16 @@ SMALL = "(small)"
 """The value that stands for the pool of slices whose own sample is too small."""
 
 
+def is_pool(slice_: Slice) -> bool:
+    """Tell whether a slice is a pool of others."""
+    return any(value == SMALL for _, value in slice_)
+
+
+def dimensions(slice_: Slice) -> tuple[str, ...]:
+    """Give the dimensions that a slice is cut by, sorted."""
+    return tuple(name for name, _ in slice_)
+
+
 class Level(StrEnum):
     """How a reading stands against its limits, worst first."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from analytics.facts import FACTS
 from analytics.history import lay_windows, scan_times
 from analytics.integrity import pack_of
-from analytics.kpi import SMALL, Health
+from analytics.kpi import SMALL, Health, dimensions, is_pool
 from analytics.measure import ZONE, Scan, columns_of, counting, rows_of, test
 from analytics.named import NAMED
 
@@ -98,13 +98,13 @@ def _with_evidence(rows: ir.Table, columns: list[str], pack: Pack, table: ir.Tab
 
 def members(readings: Sequence[Mapping[str, Any]], kpi: str, slice_: Slice) -> list[Slice]:
     """Name the slices that a reading of a Board's JSON is made of: its own, or those pooled for their small samples."""
-    if SMALL not in dict(slice_).values():
+    if not is_pool(slice_):
         return [slice_]
     return [
         tuple(sorted(each["slice"].items()))
         for each in readings
         if each["kpi"] == kpi
-        and sorted(each["slice"]) == [name for name, _ in slice_]
+        and sorted(each["slice"]) == list(dimensions(slice_))
         and SMALL not in each["slice"].values()
         and each["health"] == Health.LOW_SAMPLE
         and each["n"] > 0

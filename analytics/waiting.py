@@ -11,7 +11,7 @@ from analytics.answers import listed, slices
 from analytics.derived.derivation import hours
 from analytics.figures import from_row, q_of, sides
 from analytics.history import lay_windows, scan_times
-from analytics.kpi import SMALL
+from analytics.kpi import dimensions, is_pool
 from analytics.measure import Scan, aggregate, among, edges, slice_text
 from analytics.named import NAMED
 from analytics.statistics.competing import aalen_johansen, kaplan_meier
@@ -43,7 +43,7 @@ def survival(judge: Judge, view: View, kpi: Kpi, reading: Reading, moment: datet
     being given up is an end like others; null if nobody was followed for so long. All come from all rows of the cohort.
     """
     closed, cohort = _pair(kpi, judge.kpis)
-    if cohort is None or SMALL in dict(reading.slice).values():
+    if cohort is None or is_pool(reading.slice):
         return None
     asked = _Asked(judge, view, reading, moment)
     rows = asked.rows(replace(cohort, by=(asked.by,) if asked.by else ()))
@@ -116,7 +116,7 @@ class _Asked:
 
     def __init__(self, judge: Judge, view: View, reading: Reading, moment: datetime) -> None:
         self.judge, self.view, self.moment, self.slice = judge, view, moment, reading.slice
-        self.by = tuple(name for name, _ in reading.slice)
+        self.by = dimensions(reading.slice)
         self.texts = [slice_text(self.by, reading.slice)] if self.by else []
 
     def rows(self, kpi: Kpi) -> pd.DataFrame:

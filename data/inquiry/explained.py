@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from analytics.before import before
 from analytics.charts import Charts, course
 from analytics.explain import reasons
-from analytics.kpi import SMALL
+from analytics.kpi import is_pool
 from analytics.rows_behind import members
 from data.inquiry.plain import instant
 from data.inquiry.reading import reading_of
@@ -56,9 +56,7 @@ def explained(board: Kept, sight: Sight, judge: Judge, kpi: Kpi, slice_: Slice) 
 def earlier(board: Kept, sight: Sight, judge: Judge, kpi: Kpi) -> dict[Slice, dict[str, Any]]:
     """Give a booked KPI's figures over the window just before."""
     pools = {
-        slice_: members(board.document["readings"], kpi.key, slice_)
-        for slice_ in board.of(kpi.key)
-        if SMALL in dict(slice_).values()
+        slice_: members(board.document["readings"], kpi.key, slice_) for slice_ in board.of(kpi.key) if is_pool(slice_)
     }
     found = before(judge, sight.view, kpi, board.moment, pools)
     window = {"from": instant(found.window[0]), "to": instant(found.window[1])}
